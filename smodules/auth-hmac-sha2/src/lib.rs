@@ -1,0 +1,1 @@
+//! HMAC-SHA-2 authentication protocols of RFC 7860.

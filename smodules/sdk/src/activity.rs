@@ -1,0 +1,308 @@
+//! One piece of root work, the generations it is pinned to, and the reader's side of the gate.
+//!
+//! A [`Lane`] is the host's memory for one activity at a time: what the activity announced to writers
+//! (its epoch, its pins) and what it keeps between calls. The pin table is at once the cache that makes
+//! a second call into a component one load, and the announcement that makes a swap wait for it.
+//!
+//! Invariant: a lane's pins and epoch are written by the activity's own thread only; the swap manager
+//! only reads them, after a fence that covers every core.
+//!
+//! ## The reader's steps
+//! Begin: 1. read the global epoch, 2. announce it, 3. fence, 4. read it again; begin anew if it moved.
+//! Enter a component: 1. a pin from earlier in this activity is the answer; 2. read the component's
+//! current binding; a closed gate goes the slow way; 3. if the binding is younger than this activity and
+//! left its predecessor reachable (a flip without a gate), take the predecessor; 4. announce the pin,
+//! 5. fence, 6. read the component again: unchanged means entered, otherwise take the pin back.
+//! End: take all pins back, then the epoch.
+//!
+//! Announced epochs keep memory: a binding is freed only when no lane announces an epoch older than the
+//! flip that replaced it. Announced pins keep state: a swap that moves state waits for the pins of its
+//! own components only.
+
+use crate::component::{Binding, ComponentCore};
+use crate::error::{CallError, CallErrorKind};
+use crate::list::Full;
+use crate::shape::{Crossing, Plain, Shape, ShapeKind, ShapePart};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, announce_fence};
+use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
+
+/// The epoch that a resting lane announces.
+pub const IDLE: u64 = u64::MAX;
+
+/// Octets that an activity can keep between calls.
+pub const KEEP_BYTES: usize = 1024;
+
+/// How many components one activity can meet.
+pub const MAX_COMPONENTS: usize = if cfg!(loom) { 3 } else { 256 };
+
+/// The host's memory for one activity at a time.
+#[repr(C)]
+pub struct Lane {
+    /// The epoch announced by the running activity, or [`IDLE`].
+    pub(crate) epoch: AtomicU64,
+    /// One pin per component, by its index.
+    pub(crate) pins: [AtomicPtr<Binding>; MAX_COMPONENTS],
+    /// The host's epoch, moved by every flip.
+    global_epoch: *const AtomicU64,
+    /// The slow way into a component: a closed gate, or a flip in passing.
+    slow: SlowEnter,
+    /// The host's own.
+    context: *const std::ffi::c_void,
+    /// Readers use the full fence because the writer cannot fence for them.
+    full_fence: bool,
+    /// The components pinned by the running activity, in order; the first `pinned` count.
+    order: [Cell<u16>; MAX_COMPONENTS],
+    pinned: Cell<u32>,
+    /// The first component that failed in the running activity, plus one.
+    faulty: Cell<u32>,
+    /// Counts activities, so that a handle of another one is recognised.
+    serial: Cell<u32>,
+    kept: Cell<u32>,
+    keep: UnsafeCell<Keep>,
+}
+
+#[repr(C, align(16))]
+struct Keep([u8; KEEP_BYTES]);
+
+/// The host's function for entering a component whose gate is closed.
+pub type SlowEnter = unsafe extern "C" fn(&Lane, &ComponentCore, &mut CallError) -> *const Binding;
+
+impl Lane {
+    /// A resting lane. `context` and `slow` are the host's.
+    pub(crate) fn new(
+        global_epoch: *const AtomicU64,
+        slow: SlowEnter,
+        context: *const std::ffi::c_void,
+        full_fence: bool,
+    ) -> Self {
+        Lane {
+            epoch: AtomicU64::new(IDLE),
+            pins: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
+            global_epoch,
+            slow,
+            context,
+            full_fence,
+            order: std::array::from_fn(|_| Cell::new(0)),
+            pinned: Cell::new(0),
+            faulty: Cell::new(0),
+            serial: Cell::new(0),
+            kept: Cell::new(0),
+            keep: UnsafeCell::new(Keep([0; KEEP_BYTES])),
+        }
+    }
+
+    /// The host's own pointer.
+    pub(crate) const fn context(&self) -> *const std::ffi::c_void {
+        self.context
+    }
+
+    /// Begins an activity on a resting lane.
+    ///
+    /// # Safety
+    /// Only the driver calls this, on the one thread that drives the lane, and ends it before it begins
+    /// another. The global epoch outlives the lane.
+    #[inline(always)]
+    pub(crate) unsafe fn begin(&self) -> &Activity {
+        // SAFETY: the epoch outlives the lane by the caller's promise.
+        let global = unsafe { &*self.global_epoch };
+        let mut epoch = global.load(Ordering::Acquire);
+        loop {
+            self.epoch.store(epoch, Ordering::Relaxed);
+            announce_fence(self.full_fence);
+            let now = global.load(Ordering::Acquire);
+            if now == epoch {
+                break;
+            }
+            epoch = now;
+        }
+        // SAFETY: `Activity` is a transparent view of a lane.
+        unsafe { &*std::ptr::from_ref(self).cast::<Activity>() }
+    }
+
+    /// Ends the running activity; answers the index of the first component that failed in it.
+    #[inline(always)]
+    pub(crate) fn end(&self) -> Option<u32> {
+        let pinned = self.pinned.replace(0);
+        for i in 0..pinned as usize {
+            let index = self.order[i].get();
+            self.pins[index as usize].store(std::ptr::null_mut(), Ordering::Release);
+        }
+        self.epoch.store(IDLE, Ordering::Release);
+        self.serial.set(self.serial.get().wrapping_add(1));
+        if self.kept.get() != 0 {
+            self.forget();
+        }
+        self.faulty.replace(0).checked_sub(1)
+    }
+
+    /// Wipes what the activity kept: it may have been a key.
+    #[cold]
+    fn forget(&self) {
+        let used = self.kept.replace(0) as usize;
+        // SAFETY: the lane is driven by one thread, and no reference into `keep` is ever handed out.
+        unsafe {
+            std::ptr::write_bytes(self.keep.get().cast::<u8>(), 0, used);
+        }
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    }
+
+    /// Records a pin that the slow way made.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "component indexes are below MAX_COMPONENTS")]
+    pub(crate) fn note_pin(&self, index: u32) {
+        let n = self.pinned.get();
+        self.order[n as usize].set(index as u16);
+        self.pinned.set(n + 1);
+    }
+}
+
+/// One piece of root work: one datagram, one timer, one mailbox message.
+///
+/// It is pinned to the generation of each component that it meets, from the first meeting to its end.
+/// Every method of a behavior takes it first and passes it on to the components that it calls.
+#[repr(transparent)]
+pub struct Activity(Lane);
+
+impl Activity {
+    /// The lane behind the activity.
+    #[inline(always)]
+    pub const fn lane(&self) -> &Lane {
+        &self.0
+    }
+
+    /// Enters a component: the generation that this activity sees of it from now on.
+    #[inline(always)]
+    pub fn enter(&self, component: &'static ComponentCore) -> Result<&Binding, CallError> {
+        let lane = &self.0;
+        let pin = &lane.pins[component.index as usize];
+        let known = pin.load(Ordering::Relaxed);
+        if !known.is_null() {
+            // SAFETY: a pinned binding is not freed before the activity ends.
+            return Ok(unsafe { &*known });
+        }
+        let current = component.current.load(Ordering::Acquire);
+        // The lowest bit says that the gate is closed.
+        if current.addr() & 1 == 0 {
+            // SAFETY: this lane announced its epoch before it read the pointer, so the binding is not freed.
+            let bound = unsafe { &*current };
+            let chosen = bound.seen_from(lane.epoch.load(Ordering::Relaxed));
+            pin.store(chosen.cast_mut(), Ordering::Relaxed);
+            announce_fence(lane.full_fence);
+            if component.current.load(Ordering::Acquire) == current {
+                lane.note_pin(component.index);
+                // SAFETY: now pinned.
+                return Ok(unsafe { &*chosen });
+            }
+            pin.store(std::ptr::null_mut(), Ordering::Release);
+        }
+        self.enter_slowly(component)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_slowly(&self, component: &'static ComponentCore) -> Result<&Binding, CallError> {
+        let mut error = CallError::new(CallErrorKind::GateTimeout);
+        // SAFETY: the function came from the host that made the lane; it answers a pinned binding or null.
+        unsafe {
+            (self.0.slow)(&self.0, component, &mut error).as_ref().ok_or(error)
+        }
+    }
+
+    /// Notes that a component failed in this activity; the host decides what follows when it ends.
+    pub fn note_fault(&self, component: &ComponentCore) {
+        if self.0.faulty.get() == 0 {
+            self.0.faulty.set(component.index + 1);
+        }
+    }
+
+    /// Keeps plain data until the activity ends: what a first call leaves for a later one.
+    pub fn keep<T: Plain>(&self, value: T) -> Result<Handle<T>, CallError> {
+        let lane = &self.0;
+        let align = align_of::<T>().max(align_of::<u64>());
+        let header = (lane.kept.get() as usize).next_multiple_of(8);
+        let at = (header + 8).next_multiple_of(align);
+        let end = at + size_of::<T>();
+        if end > KEEP_BYTES || align > align_of::<Keep>() {
+            return Err(Full.into());
+        }
+        // SAFETY: `at..end` lies within `keep`, is aligned for `T`, and was not handed out before;
+        // the header in front of it is aligned for its number.
+        unsafe {
+            let base = lane.keep.get().cast::<u8>();
+            base.add(at - 8).cast::<u64>().write(T::SHAPE.hash());
+            base.add(at).cast::<T>().write(value);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "KEEP_BYTES fits")]
+        let (used, offset) = (end as u32, at as u32);
+        lane.kept.set(used);
+        Ok(Handle { serial: lane.serial.get(), offset, kept: PhantomData })
+    }
+
+    /// What was kept under a handle of this activity.
+    pub fn recall<T: Plain>(&self, handle: Handle<T>) -> Result<T, CallError> {
+        let lane = &self.0;
+        let stale = CallError::new(CallErrorKind::StaleHandle);
+        let at = handle.offset as usize;
+        let fits = handle.serial == lane.serial.get()
+            && at >= 8
+            && at % align_of::<T>().max(8) == 0
+            && at + size_of::<T>() <= lane.kept.get() as usize;
+        if !fits {
+            return Err(stale);
+        }
+        // SAFETY: the octets lie within what was kept; the header says whether they are a `T`.
+        unsafe {
+            let base = lane.keep.get().cast::<u8>();
+            if base.add(at - 8).cast::<u64>().read() != T::SHAPE.hash() {
+                return Err(stale);
+            }
+            Ok(base.add(at).cast::<T>().read())
+        }
+    }
+}
+
+/// A handle on something kept: valid from the call that made it to the end of its activity.
+#[repr(C)]
+pub struct Handle<T> {
+    serial: u32,
+    offset: u32,
+    kept: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Handle<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Handle<T> {}
+
+// SAFETY: two numbers and a marker without size.
+unsafe impl<T: Crossing> Crossing for Handle<T> {
+    const SHAPE: &'static Shape = &Shape::with(
+        ShapeKind::Handle,
+        "handle",
+        8,
+        4,
+        &[
+            ShapePart { name: crate::abi::Text::new("serial"), at: 0, shape: u32::SHAPE },
+            ShapePart { name: crate::abi::Text::new("offset"), at: 4, shape: u32::SHAPE },
+        ],
+        Some(T::SHAPE),
+    );
+}
+// SAFETY: two numbers; a forged one is recognised by `recall`.
+unsafe impl<T: Crossing + 'static> Plain for Handle<T> {}
+
+impl<T> crate::dynamic::Dynamic for Handle<T> {
+    fn to_value(&self) -> crate::Value {
+        crate::Value::U64(u64::from(self.serial) << 32 | u64::from(self.offset))
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves are taken apart")]
+    fn from_value(value: &crate::Value) -> Option<Self> {
+        match value {
+            crate::Value::U64(u) => Some(Handle { serial: (u >> 32) as u32, offset: *u as u32, kept: PhantomData }),
+            _ => None,
+        }
+    }
+}

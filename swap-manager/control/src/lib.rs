@@ -1,0 +1,1 @@
+//! The swap manager: packages in, a new version serving, or nothing changed.

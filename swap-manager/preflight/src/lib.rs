@@ -1,0 +1,1 @@
+//! Rehearses a module in a confined child process.

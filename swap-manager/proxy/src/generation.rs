@@ -1,0 +1,253 @@
+//! One module instance, and one binding of it to its component.
+//!
+//! A [`Body`] is the instance with its method table; a [`Generation`] is a binding of a body, numbered
+//! upward within its component. Taking a swap back binds the old body anew, as a younger generation:
+//! a binding is never published twice, so what a reader holds never changes under it.
+
+use crate::component::Component;
+use crate::runtime::Runtime;
+use s_sdk::abi::{BehaviorDesc, MethodEntry, ModuleDescriptor, Status};
+use s_sdk::component::ComponentLink;
+use s_sdk::dynamic::{ValueOut, ValueRef};
+use s_sdk::hosting::{Bound, BoundSide, HostSide, Instance, StepError};
+use s_sdk::{Activity, Level};
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A module's code: its checked descriptor, and whatever keeps it loaded.
+#[derive(Clone)]
+pub struct Code {
+    descriptor: &'static ModuleDescriptor,
+    keep: Arc<dyn Any + Send + Sync>,
+}
+
+impl Code {
+    /// Code that stays loaded as long as `keep` lives. The loader checked the descriptor.
+    pub fn new(descriptor: &'static ModuleDescriptor, keep: Arc<dyn Any + Send + Sync>) -> Self {
+        Code { descriptor, keep }
+    }
+
+    /// Code that is part of the host: the factory set.
+    pub fn linked(descriptor: &'static ModuleDescriptor) -> Self {
+        Code { descriptor, keep: Arc::new(()) }
+    }
+
+    /// The descriptor.
+    pub const fn descriptor(&self) -> &'static ModuleDescriptor {
+        self.descriptor
+    }
+
+    /// What keeps it loaded.
+    pub fn keep(&self) -> &Arc<dyn Any + Send + Sync> {
+        &self.keep
+    }
+}
+
+/// The host's side of one instance.
+pub struct HostPart {
+    runtime: &'static Runtime,
+    component: &'static Component,
+    version: String,
+    critical: AtomicU32,
+    last_panic: Mutex<String>,
+}
+
+impl HostPart {
+    /// The message of the last panic that was caught in this instance.
+    pub fn last_panic(&self) -> String {
+        self.last_panic.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl HostSide for HostPart {
+    type Table = crate::runtime::Table;
+
+    fn log(&self, level: Level, message: &str) {
+        self.runtime.surroundings().log(level, self.component.name(), &self.version, message);
+    }
+    fn now(&self) -> u64 {
+        self.runtime.now()
+    }
+    fn wall_clock(&self) -> u64 {
+        self.runtime.surroundings().wall_clock()
+    }
+    fn random(&self, octets: &mut [u8]) -> bool {
+        getrandom::fill(octets).is_ok()
+    }
+    fn count(&self, name: &str, add: u64) {
+        self.runtime.surroundings().count(self.component.name(), name, add);
+    }
+    fn lookup(&self, component: &str, behavior: &'static BehaviorDesc) -> Result<ComponentLink, Status> {
+        self.runtime.link(component, behavior).map_err(|error| error.status())
+    }
+    fn publish(&self, tag: &str, payload: &[u8]) -> Status {
+        self.runtime.surroundings().publish(self.component.name(), tag, payload)
+    }
+    fn subscribe(&self, tag: &str, on: bool) -> Status {
+        self.runtime.surroundings().subscribe(self.component.name(), tag, on)
+    }
+    fn set_timer(&self, id: u64, after: u64, every: u64) -> Status {
+        self.runtime.surroundings().set_timer(self.component.name(), id, after, every)
+    }
+    fn cancel_timer(&self, id: u64) -> Status {
+        self.runtime.surroundings().cancel_timer(self.component.name(), id)
+    }
+    fn send(&self, component: &str, kind: &str, payload: &[u8]) -> Status {
+        self.runtime.surroundings().send(component, kind, payload)
+    }
+    fn critical(&self, enters: bool) {
+        if enters {
+            self.critical.fetch_add(1, Ordering::AcqRel);
+        } else {
+            self.critical.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+    fn panicked(&self, message: &str) {
+        *self.last_panic.lock().unwrap_or_else(PoisonError::into_inner) = message.to_owned();
+        self.runtime.surroundings().log(
+            Level::Error,
+            self.component.name(),
+            &self.version,
+            &format!("panicked: {message}"),
+        );
+    }
+    fn resident(&self, name: &str, row_hash: u64) -> Result<&'static Self::Table, Status> {
+        self.runtime.surroundings().resident(self.component.name(), name, row_hash)
+    }
+}
+
+/// A live instance of a module with its methods by name.
+pub struct Body {
+    instance: Instance<HostPart, Code>,
+    methods: HashMap<&'static str, MethodEntry, foldhash::fast::RandomState>,
+    calls_that_panicked: AtomicU64,
+}
+
+impl Body {
+    /// Creates the instance.
+    pub(crate) fn create(
+        runtime: &'static Runtime,
+        component: &'static Component,
+        code: Code,
+    ) -> Result<Self, StepError> {
+        let descriptor = code.descriptor();
+        let host = Arc::new(HostPart {
+            runtime,
+            component,
+            version: descriptor.version.as_str().to_owned(),
+            critical: AtomicU32::new(0),
+            last_panic: Mutex::default(),
+        });
+        let instance = Instance::init(descriptor, host, code)?;
+        let methods = descriptor.methods.get().iter().map(|entry| (entry.desc.name.as_str(), *entry)).collect();
+        Ok(Body { instance, methods, calls_that_panicked: AtomicU64::new(0) })
+    }
+
+    /// The instance.
+    pub const fn instance(&self) -> &Instance<HostPart, Code> {
+        &self.instance
+    }
+
+    /// The code.
+    pub const fn code(&self) -> &Code {
+        self.instance.code()
+    }
+
+    /// The module's version.
+    pub fn version(&self) -> &'static str {
+        self.code().descriptor().version.as_str()
+    }
+
+    /// A method by name, also `behavior.method`.
+    pub fn method(&self, name: &str) -> Option<&MethodEntry> {
+        self.methods.get(name).or_else(|| {
+            let (behavior, method) = name.rsplit_once('.')?;
+            let entries = self.code().descriptor().methods.get();
+            entries.iter().find(|e| e.desc.name.as_str() == method && e.behavior.name.as_str() == behavior)
+        })
+    }
+
+    /// The method that a caller means by a structural hash.
+    pub(crate) fn by_hash(&self, behavior: &str, hash: u64) -> Option<&MethodEntry> {
+        let entries = self.code().descriptor().methods.get();
+        entries.iter().find(|e| e.desc.hash == hash && e.behavior.name.as_str() == behavior)
+    }
+
+    /// Whether the module is in an S-critical section.
+    pub fn is_critical(&self) -> bool {
+        self.instance.host().critical.load(Ordering::Acquire) != 0
+    }
+
+    /// How many calls panicked in it.
+    pub fn panics(&self) -> u64 {
+        self.calls_that_panicked.load(Ordering::Relaxed)
+    }
+}
+
+/// The host's part of a binding.
+pub(crate) struct Side {
+    number: u64,
+    body: Option<Arc<Body>>,
+}
+
+impl BoundSide for Side {
+    fn lacking(&self, act: &Activity, method: &str, args: &[ValueRef<'_>], out: &mut ValueOut) -> Status {
+        match &self.body {
+            Some(body) => body.instance.does_not_understand(act, method, args, out).0,
+            None => Status::NOT_UNDERSTOOD,
+        }
+    }
+
+    fn invoke(&self, act: &Activity, method: &str, args: &[ValueRef<'_>], out: &mut ValueOut) -> Status {
+        let Some(body) = &self.body else { return Status::ABSENT };
+        match body.method(method) {
+            Some(entry) => body.instance.call(entry, act, args, out),
+            None => body.instance.does_not_understand(act, method, args, out).0,
+        }
+    }
+
+    fn failed(&self, _: &Activity, _: Status) {
+        let Some(body) = &self.body else { return };
+        body.calls_that_panicked.fetch_add(1, Ordering::Relaxed);
+        let host = body.instance.host();
+        host.component.note_failure(self.number);
+        host.runtime.surroundings().trouble(host.component, self.number, &host.last_panic());
+    }
+}
+
+/// One binding of a body, or of nothing, to its component.
+pub struct Generation {
+    bound: Box<Bound<Side>>,
+}
+
+impl Generation {
+    pub(crate) fn new(number: u64, body: Option<Arc<Body>>) -> Self {
+        let this = body.as_ref().map_or(std::ptr::null(), |body| body.instance.this());
+        Generation { bound: Box::new(Bound::new(this, number, Side { number, body })) }
+    }
+
+    pub(crate) fn bound(&self) -> &Bound<Side> {
+        &self.bound
+    }
+
+    pub(crate) fn bound_mut(&mut self) -> &mut Bound<Side> {
+        &mut self.bound
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u64 {
+        self.bound.side().number
+    }
+
+    /// The bound instance; none when the component is empty.
+    pub fn body(&self) -> Option<&Arc<Body>> {
+        self.bound.side().body.as_ref()
+    }
+
+    /// The version bound, or `(absent)`.
+    pub fn version(&self) -> &'static str {
+        self.body().map_or("(absent)", |body| body.version())
+    }
+}

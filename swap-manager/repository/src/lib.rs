@@ -1,0 +1,1 @@
+//! Versions kept, the current set, and recovery at start.

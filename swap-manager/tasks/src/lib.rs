@@ -1,0 +1,1 @@
+//! The host-owned loop of an active module.

@@ -1,0 +1,1 @@
+//! The transaction under random faults, from a seed.

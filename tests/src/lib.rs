@@ -1,0 +1,1 @@
+//! Fixtures, scenarios, contract suites and benchmarks of the runtime.
