@@ -1,1 +1,31 @@
-//! The behaviors of an SNMP engine (RFC 3411 service interfaces).
+//! The behaviors of an SNMP engine: the service interfaces of RFC 3411 §4 as roles that modules fill.
+//!
+//! This crate is the contract between the agent and its modules, and between one module and another. It
+//! never does any SNMP itself: no codec, no cryptography, no tables. It changes alone and with care.
+//!
+//! In the order in which a datagram meets them: [`message`] takes it apart, [`security`] proves where it
+//! came from with the help of [`auth`] and [`privacy`], [`access`] says what its sender may see, [`mib`]
+//! answers. [`varbind`] is what they all speak of, [`error`] how they refuse. Each file opens with the role's
+//! contract in numbered sentences; [`contract`] holds the suites that hold a module to them.
+//!
+//! Rules of every role, beside its own:
+//! 1. The caller owns every buffer. A method appends to its outputs and never reads what is in them, so
+//!    that a caller who clears and reuses them allocates nothing.
+//! 2. After an error outputs mean nothing: a caller discards what was appended.
+//! 3. What does not fit in a bounded output is an error (`Full`), never a shortened answer, unless the
+//!    method says otherwise.
+//! 4. A handle that a method answers is good until its activity ends, and for the module that made it.
+//! 5. Methods are called from many threads at once, and an answer depends on arguments, the module's state
+//!    and the host's services only.
+
+pub mod error;
+pub mod varbind;
+
+pub mod message;
+pub mod security;
+pub mod auth;
+pub mod privacy;
+pub mod access;
+pub mod mib;
+
+pub mod contract;

@@ -277,6 +277,38 @@ impl<T> Clone for Handle<T> {
 }
 impl<T> Copy for Handle<T> {}
 
+impl<T> PartialEq for Handle<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.serial, self.offset) == (other.serial, other.offset)
+    }
+}
+impl<T> Eq for Handle<T> {}
+
+impl<T> std::fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Handle({}:{})", self.serial, self.offset)
+    }
+}
+
+impl<T> Handle<T> {
+    /// The handle of nothing: `recall` answers `StaleHandle`.
+    pub const fn none() -> Self {
+        // Nothing is ever kept at offset 0, because a header stands in front of everything.
+        Handle { serial: 0, offset: 0, kept: PhantomData }
+    }
+
+    /// Whether something was kept under it, in whatever activity.
+    pub const fn is_some(&self) -> bool {
+        self.offset != 0
+    }
+
+    /// The same handle, on something of another type: how a behavior names what only its implementor can
+    /// read. A wrong type is no danger, because `recall` compares it with what was kept.
+    pub const fn of<U>(self) -> Handle<U> {
+        Handle { serial: self.serial, offset: self.offset, kept: PhantomData }
+    }
+}
+
 // SAFETY: two numbers and a marker without size.
 unsafe impl<T: Crossing> Crossing for Handle<T> {
     const SHAPE: &'static Shape = &Shape::with(

@@ -57,6 +57,20 @@ pub struct BindingServices {
     pub invoke: DynamicCall,
     /// A call panicked, and the panic was caught inside the module.
     pub failed: unsafe extern "C" fn(&Binding, &Lane, Status),
+    /// A message, a timer or a signal for the active module. Only the host's own tasks call it.
+    pub active: unsafe extern "C" fn(&Binding, &Lane, &ActiveCall<'_>) -> Status,
+}
+
+/// What an active module is called for.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub enum ActiveCall<'a> {
+    /// A mailbox message: its kind and its encoded payload.
+    Message(Text<'a>, Slice<'a, u8>),
+    /// A timer that fired, by its id.
+    Timer(u64),
+    /// A signal, by its number.
+    Signal(i32),
 }
 
 /// A call by name with checked values.
@@ -201,6 +215,17 @@ impl ComponentLink {
             unsafe { function(bound.instance, act.lane(), Slice::new(refs), &mut out) }
         });
         self.answer(act, bound, status, out)
+    }
+
+    /// Hands the active module a message, a timer or a signal.
+    pub fn active(&self, act: &Activity, call: &ActiveCall<'_>) -> Result<(), CallError> {
+        let Some(core) = self.core else { return Err(CallError::new(CallErrorKind::NoSuchName)) };
+        let bound = act.enter(core)?;
+        // SAFETY: the function came from the host with the binding; the binding is pinned.
+        match unsafe { (bound.services.active)(bound, act.lane(), call) } {
+            Status::OK => Ok(()),
+            status => Err(self.failed(act, bound, status)),
+        }
     }
 
     fn dynamic(

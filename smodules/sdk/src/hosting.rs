@@ -6,7 +6,7 @@
 
 use crate::abi::{HostLink, HostServices, Lifecycle, ModuleDescriptor, Slice, Status, Text};
 use crate::activity::{Activity, IDLE, Lane};
-use crate::component::{Binding, BindingServices, ComponentCore, ComponentLink, MAX_SLOTS};
+use crate::component::{ActiveCall, Binding, BindingServices, ComponentCore, ComponentLink, MAX_SLOTS};
 use crate::dynamic::{ValueOut, ValueRef};
 use crate::error::CallError;
 use crate::host::Level;
@@ -393,6 +393,18 @@ impl<H: HostSide, C> Instance<H, C> {
         unsafe { (entry.dynamic)(self.this, act.lane(), Slice::new(args), out) }
     }
 
+    /// Hands the active module a message, a timer or a signal.
+    ///
+    /// # Errors
+    /// As for the three below.
+    pub fn active(&self, act: &Activity, call: &ActiveCall<'_>) -> Result<(), StepError> {
+        match *call {
+            ActiveCall::Message(kind, payload) => self.on_message(act, kind.as_str(), payload.get()),
+            ActiveCall::Timer(id) => self.on_timer(act, id),
+            ActiveCall::Signal(signal) => self.on_signal(act, signal),
+        }
+    }
+
     /// Hands the module a mailbox message with an encoded payload.
     ///
     /// # Errors
@@ -602,6 +614,11 @@ pub trait BoundSide: Send + Sync + 'static {
     fn invoke(&self, act: &Activity, method: &str, args: &[ValueRef<'_>], out: &mut ValueOut) -> Status;
     /// A call panicked, and the panic was caught inside the module.
     fn failed(&self, act: &Activity, status: Status);
+    /// A message, a timer or a signal for the active module. A host without tasks has none.
+    fn active(&self, act: &Activity, call: &ActiveCall<'_>) -> Status {
+        let _ = (act, call);
+        Status::NOT_UNDERSTOOD
+    }
 }
 
 /// A binding together with the host's part of its generation.
@@ -623,6 +640,7 @@ impl<T: BoundSide> Bound<T> {
         lacking: Self::lacking,
         invoke: Self::invoke,
         failed: Self::failed,
+        active: Self::active,
     };
 
     /// A binding of an instance (null: none) with empty slots.
@@ -714,6 +732,12 @@ impl<T: BoundSide> Bound<T> {
         // SAFETY: as above.
         let (side, act) = unsafe { (Self::side_of(binding), &*std::ptr::from_ref(lane).cast::<Activity>()) };
         side.failed(act, status);
+    }
+
+    unsafe extern "C" fn active(binding: &Binding, lane: &Lane, call: &ActiveCall<'_>) -> Status {
+        // SAFETY: as above.
+        let (side, act) = unsafe { (Self::side_of(binding), &*std::ptr::from_ref(lane).cast::<Activity>()) };
+        side.active(act, call)
     }
 }
 

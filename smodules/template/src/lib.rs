@@ -1,21 +1,12 @@
 //! The smallest honest module: copy this folder to begin.
 //!
-//! It keeps a tally. The behavior says what callers can ask; the module answers; the state says what a
-//! successor takes over. There is nothing else to write: descriptor, shims and proxy are generated.
-//! A real behavior lives in a crate of its own, because callers compile against it and not against you.
+//! It keeps a tally. The behavior, in `template-role`, says what callers can ask; the module answers; the
+//! state says what a successor takes over. There is nothing else to write: descriptor, shims and proxy are
+//! generated.
 
-use s_sdk::{Activity, CallError, CarriesState, Host, Module, Refusal, State, behavior, s_module};
+use s_sdk::{Activity, CallError, CarriesState, Host, Module, Refusal, State, s_module};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Keeps a running total.
-#[behavior]
-pub trait Tally {
-    /// Adds to the total and answers the new one.
-    fn add(&self, act: &Activity, amount: u64) -> Result<u64, CallError>;
-
-    /// The total.
-    fn total(&self, act: &Activity) -> Result<u64, CallError>;
-}
+use template_role::Tally;
 
 /// The module.
 pub struct SimpleTally {
@@ -33,7 +24,7 @@ pub struct TallyState {
 #[s_module(component = "tally", version = "1.0.0", annotation = "the first version", carries_state)]
 impl Tally for SimpleTally {
     fn add(&self, _act: &Activity, amount: u64) -> Result<u64, CallError> {
-        Ok(self.total.fetch_add(amount, Ordering::Relaxed) + amount)
+        Ok(self.total.fetch_add(amount, Ordering::Relaxed).wrapping_add(amount))
     }
 
     fn total(&self, _act: &Activity) -> Result<u64, CallError> {

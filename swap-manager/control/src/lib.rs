@@ -1,1 +1,28 @@
 //! The swap manager: packages in, a new version serving, or nothing changed.
+//!
+//! [`SwapManager`] is one handle on everything under `swap-manager/`. It plans a request, lets the
+//! transaction machine say what is to be done, does it (`execution`), and answers with the outcome: which
+//! phase, which member, why, and what serves now.
+//!
+//! What this crate never does: decide the order of a swap (the transaction does), run a module's code
+//! before its rehearsal, or leave a gate closed beyond its deadline, whatever a module does.
+//!
+//! In the order a package meets them: [`request`] (what is asked, and what it would change),
+//! `execution` (one running swap), `member` (one component in it), `timing` (the deadlines and the
+//! troubles of all running swaps), [`status`] (what is told to operators); `surroundings` is what modules
+//! get from the host.
+
+mod execution;
+mod facts;
+mod manager;
+mod member;
+pub mod request;
+pub mod status;
+mod surroundings;
+mod tasks_stub;
+mod timing;
+
+pub use manager::{Config, Preflight, StartError, Started, SwapError, SwapManager, Ticket};
+pub use facts::facts;
+pub use request::{Item, Request, RequestFault};
+pub use surroundings::LogSink;

@@ -261,8 +261,9 @@ impl fmt::Display for Origin {
 
 /// A module that is mapped and whose descriptor was checked.
 ///
-/// What its accessors lend must not be used after the module is gone; whoever keeps a function or a table
-/// of it keeps an [`InstanceGuard`], or the [`Arc`] itself.
+/// Its tables are called static because hosts link some modules statically; of a module in memory they last
+/// only as long as this does. Whoever keeps a table, a text or a function of it keeps the [`Arc`], or an
+/// [`InstanceGuard`], along with it.
 pub struct LoadedModule {
     descriptor: &'static ModuleDescriptor,
     version: semver::Version,
@@ -300,7 +301,7 @@ impl LoadedModule {
     }
 
     /// The descriptor.
-    pub const fn descriptor(&self) -> &ModuleDescriptor {
+    pub const fn descriptor(&self) -> &'static ModuleDescriptor {
         self.descriptor
     }
 
@@ -335,27 +336,27 @@ impl LoadedModule {
     }
 
     /// The behaviors it implements.
-    pub const fn behaviors(&self) -> &[&'static BehaviorDesc] {
+    pub const fn behaviors(&self) -> &'static [&'static BehaviorDesc] {
         self.descriptor.behaviors.get()
     }
 
     /// The methods it offers.
-    pub const fn methods(&self) -> &[MethodEntry] {
+    pub const fn methods(&self) -> &'static [MethodEntry] {
         self.descriptor.methods.get()
     }
 
     /// The components it calls.
-    pub const fn dependencies(&self) -> &[DependencyDesc] {
+    pub const fn dependencies(&self) -> &'static [DependencyDesc] {
         self.descriptor.dependencies.get()
     }
 
     /// The resident tables it uses.
-    pub const fn residents(&self) -> &[ResidentDesc] {
+    pub const fn residents(&self) -> &'static [ResidentDesc] {
         self.descriptor.resident.get()
     }
 
     /// How the host leads its life.
-    pub const fn lifecycle(&self) -> &Lifecycle {
+    pub const fn lifecycle(&self) -> &'static Lifecycle {
         self.descriptor.lifecycle
     }
 

@@ -283,6 +283,14 @@ pub fn is_interposed() -> bool {
         .all(|(name, own)| unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }.addr() == *own)
 }
 
+/// Called before a thread is started; null: nothing.
+static BEFORE_THREAD: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// From now on calls `hook` before any thread is started. A rehearsal refuses threads there.
+pub fn before_each_thread(hook: fn()) {
+    BEFORE_THREAD.store(hook as *mut c_void, SeqCst);
+}
+
 // ===== Is it the host's own? =====
 
 static HOST_START: AtomicUsize = AtomicUsize::new(0);
@@ -449,6 +457,12 @@ pub unsafe extern "C" fn pthread_create(
 ) -> c_int {
     let Some(real) = real!(c"pthread_create" as ThreadCreate) else { return libc::EAGAIN };
     let function = start as *const () as usize;
+    // SAFETY: null is `None`; otherwise `before_each_thread` put a function of this type there.
+    let hook =
+        unsafe { std::mem::transmute::<*mut c_void, Option<fn()>>(BEFORE_THREAD.load(SeqCst)) };
+    if let Some(hook) = hook {
+        hook();
+    }
     let note =
         if is_host(function) { None } else { Note::claim(THREAD, function, function, argument) };
     // SAFETY: passed on as it came, or with our own function around it.

@@ -16,6 +16,7 @@ pub mod elf;
 pub mod ledger;
 mod library;
 mod maps;
+pub mod membarrier;
 pub mod sealed;
 pub mod unload;
 

@@ -256,15 +256,8 @@ fn evidence(range: &Range<usize>) -> Result<(), PinReason> {
     if !ledger::is_interposed() {
         return Err(PinReason::NoLedger);
     }
-    let tally = ledger::tally(range);
-    if tally.threads != 0 {
-        return Err(PinReason::Threads(tally.threads));
-    }
-    if tally.destructors != 0 {
-        return Err(PinReason::Destructors(tally.destructors));
-    }
-    if tally.signal_handlers != 0 {
-        return Err(PinReason::SignalHandlers(tally.signal_handlers));
+    if let Some(reason) = PinReason::from_tally(&ledger::tally(range)) {
+        return Err(reason);
     }
     if ledger::lost() != 0 {
         return Err(PinReason::Lost(ledger::lost()));

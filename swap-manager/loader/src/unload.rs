@@ -4,6 +4,7 @@
 //! [`Loader::sweep`]. Invariant: every module loaded is mapped, waiting here, or proven to be gone.
 
 use crate::descriptor::{LoadedModule, check};
+use crate::ledger::Tally;
 use crate::library::{Library, LoadError};
 use crate::sealed::Sealed;
 use std::fmt;
@@ -83,6 +84,18 @@ pub enum PinReason {
     Unseen(String),
     /// It is part of the host's executable.
     Linked,
+}
+
+impl PinReason {
+    /// What of a module's tally would keep it in memory. Keys do not: they are deleted.
+    pub fn from_tally(tally: &Tally) -> Option<Self> {
+        match *tally {
+            Tally { threads: n @ 1.., .. } => Some(PinReason::Threads(n)),
+            Tally { destructors: n @ 1.., .. } => Some(PinReason::Destructors(n)),
+            Tally { signal_handlers: n @ 1.., .. } => Some(PinReason::SignalHandlers(n)),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for PinReason {

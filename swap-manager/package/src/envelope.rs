@@ -181,6 +181,11 @@ mod tests {
         let signature = &manifest.signatures()[0];
         assert!(manifest.is_signed(signature, &key(1).public()));
         assert!(!manifest.is_signed(signature, &key(2).public()));
+        let renamed = Signature { key: key(2).public().id(), ..signature.clone() };
+        assert!(
+            !manifest.is_signed(&renamed, &key(1).public()),
+            "a key answers to its own id only"
+        );
         assert!(
             !Envelope::new(MANIFEST_TYPE, b"{ }".to_vec()).is_signed(signature, &key(1).public())
         );

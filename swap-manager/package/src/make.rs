@@ -84,4 +84,21 @@ mod tests {
         let refusal = sign(&archive.write(), &key, &Limits::DEFAULT).unwrap_err();
         assert!(matches!(refusal, Refusal::CodeDigest { .. }));
     }
+
+    #[test]
+    fn a_signature_is_not_added_beside_one_for_another_manifest() {
+        let facts = crate::manifest::tests::sample().module;
+        let code =
+            BTreeMap::from([(Triple::parse("riscv64gc-unknown-linux-gnu").unwrap(), vec![1; 700])]);
+        let key = SecretKey::from_seed(&Zeroizing::new([1; 32]));
+        let package =
+            |epoch| pack(facts.clone(), Release { epoch, ..Release::default() }, &code).unwrap();
+        let signed = sign(&package(1), &key, &Limits::DEFAULT).unwrap();
+        let other = package(2);
+        let mixed = Archive {
+            manifest: Archive::read(&other, &Limits::DEFAULT).unwrap().manifest,
+            ..Archive::read(&signed, &Limits::DEFAULT).unwrap()
+        };
+        assert_eq!(sign(&mixed.write(), &key, &Limits::DEFAULT), Err(Refusal::ManifestNotSigned));
+    }
 }

@@ -21,6 +21,11 @@ const SECONDS_PER_DAY: u64 = 86_400;
 const SECONDS_MAX: u64 = 253_402_300_799;
 
 impl Timestamp {
+    /// The first moment that can be expressed.
+    pub const MIN: Self = Self(0);
+    /// The last one.
+    pub const MAX: Self = Self(SECONDS_MAX);
+
     /// The moment that many seconds after 1970 began.
     pub fn from_unix_seconds(seconds: u64) -> Result<Self, NotATimestamp> {
         if seconds <= SECONDS_MAX {

@@ -7,7 +7,7 @@
 use crate::component::Component;
 use crate::runtime::Runtime;
 use s_sdk::abi::{BehaviorDesc, MethodEntry, ModuleDescriptor, Status};
-use s_sdk::component::ComponentLink;
+use s_sdk::component::{ActiveCall, ComponentLink};
 use s_sdk::dynamic::{ValueOut, ValueRef};
 use s_sdk::hosting::{Bound, BoundSide, HostSide, Instance, StepError};
 use s_sdk::{Activity, Level};
@@ -214,6 +214,20 @@ impl BoundSide for Side {
         let host = body.instance.host();
         host.component.note_failure(self.number);
         host.runtime.surroundings().trouble(host.component, self.number, &host.last_panic());
+    }
+
+    fn active(&self, act: &Activity, call: &ActiveCall<'_>) -> Status {
+        let Some(body) = &self.body else { return Status::ABSENT };
+        match body.instance.active(act, call) {
+            Ok(()) => Status::OK,
+            Err(error) => {
+                // A panic was logged where it was caught; any other reason would end here.
+                if error.status != Status::PANICKED {
+                    body.instance.host().log(Level::Warning, &format!("took no message, timer or signal: {error}"));
+                }
+                error.status
+            }
+        }
     }
 }
 

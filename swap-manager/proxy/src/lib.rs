@@ -12,6 +12,7 @@
 //! Reading order: [`gate`] (the swap manager's side; the readers' side is `s_sdk::activity`),
 //! [`generation`], [`component`], [`runtime`], [`worker`], [`control`].
 
+mod active;
 mod component;
 mod control;
 pub mod gate;

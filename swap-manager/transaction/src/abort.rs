@@ -1,8 +1,8 @@
 //! `abort`: nothing was decided, so nothing has changed.
 //!
 //! 1. Open the gates if they were closed; the predecessors never stopped being current.
-//! 2. Write the abort record if the journal knows of this transaction: it takes back a commit record
-//!    whose writing was never answered.
+//! 2. Write the abort record if the journal knows of this transaction, and make it durable: it takes back a
+//!    commit record whose writing was never answered, and nobody is told "aborted" before that is certain.
 //! 3. Discard every successor that may have been loaded.
 //!
 //! Invariant: step 1 waits for nothing else. What fails here is a doubt in the report.
@@ -71,7 +71,8 @@ impl Abort {
     }
 
     fn clean(cx: &mut Context, now: Duration, cause: Cause, verdict: Verdict) -> State {
-        cx.limit(now, cx.plan.deadlines.abort);
+        let deadlines = cx.plan.deadlines;
+        cx.limit(now, if cx.begun() { deadlines.sync } else { deadlines.abort });
         let record = cx.begun().then_some(Action::WriteAbort);
         let discards = cx.loaded().into_iter().map(Action::Discard);
         let round = Round::begin(cx, record.into_iter().chain(discards));

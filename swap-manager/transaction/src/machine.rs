@@ -29,9 +29,12 @@ use crate::{Cause, Doubt, Outcome, Plan, PlanFault, Reason, Serving, Trouble, Ve
 /// What the executor performs. The number is the member's place in the plan. Within one transaction
 /// every action is handed out at most once, so an answer is never mistaken for another's.
 ///
-/// An action that is still running when the transaction gives up on it is not recalled: the executor lets
-/// it end, and performs later actions of the same member after it; it answers those at once if the
-/// earlier one may never end (`Discard` then pins the successor, and says so by failing).
+/// An action is given up on when its deadline passes, and when the transaction turns back. What it has not
+/// done by then it must not do any more, because the next orders contradict it: a late import must not reach
+/// a predecessor that serves again. [`Transaction::awaits`] tells; the executor asks it together with the
+/// effect. What cannot be stopped, such as a load, is undone by the `Discard` of its member, which comes in
+/// any case. Journal actions are performed one after the other in the order in which they were handed out,
+/// given up or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -46,8 +49,9 @@ pub enum Action {
     /// Append the begin record and allocate what the later records of this transaction need, so that none
     /// of them can fail for want of disk.
     ReserveJournal,
-    /// Close the gates of all gated members and drain them. Gives up at its deadline at the latest; the
-    /// gates stay closed until an action opens them.
+    /// Close the gates of all members and drain them, older generations included: whoever is inside passes
+    /// the closed gates, and must not meet state that is being moved. Gives up at its deadline at the
+    /// latest; the gates stay closed until an action opens them.
     Quiesce,
     /// Export the predecessor's state into the successor. The predecessor's own state stays as it is.
     MapState(usize),
@@ -67,7 +71,7 @@ pub enum Action {
     WriteConfirm,
     /// End a predecessor: it may be unloaded.
     Retire(usize),
-    /// Append the abort record, without waiting for the disk.
+    /// Append the abort record and make it durable.
     WriteAbort,
     /// Drop a successor: never loaded, half loaded or loaded.
     Discard(usize),
@@ -77,7 +81,9 @@ pub enum Action {
     MapStateBack(usize),
     /// Append the rollback record, without waiting for the disk.
     WriteRollback,
-    /// Make every member's predecessor current and awake, whatever is current now: all or none.
+    /// Make every member's predecessor current and awake, whatever is current now: all or none. An activity
+    /// that is still on a successor (it was not drained) finishes there, and gets an error instead of
+    /// entering another member: it would meet both sides of the group.
     FlipBack,
     /// Open all gates that this transaction closed; open gates stay open.
     OpenGatesBack,
@@ -315,6 +321,12 @@ impl Transaction {
     /// Takes in what the executor reports.
     pub fn handle_event(&mut self, now: Duration, event: Event) {
         self.handle_timeout(now);
+        if let Event::Done(action) | Event::Failed(action, _) = &event {
+            self.cx.answered(*action);
+        }
+        if let Event::Vote { member, .. } = &event {
+            self.cx.answered(Action::Prepare(*member));
+        }
         let input = match event {
             // Having come to an end is not a vote.
             Event::Done(Action::Prepare(_)) => return,
@@ -375,6 +387,12 @@ impl Transaction {
         self.cx.span.map(|(phase, _)| phase)
     }
 
+    /// Whether this action was ordered, is not answered, and is not given up on; as of the last input, so
+    /// [`Transaction::handle_timeout`] comes first.
+    pub fn awaits(&self, action: Action) -> bool {
+        self.cx.awaited.contains(&action)
+    }
+
     /// The plan that it carries out.
     pub fn plan(&self) -> &Plan {
         &self.cx.plan
@@ -417,6 +435,8 @@ pub(crate) struct Context {
     /// Whether the journal may hold a begin record of this transaction.
     begun: bool,
     doubts: Vec<Doubt>,
+    /// Ordered, not answered, not given up on.
+    awaited: Vec<Action>,
 }
 
 impl Context {
@@ -436,6 +456,7 @@ impl Context {
             loaded: Vec::new(),
             begun: false,
             doubts: Vec::new(),
+            awaited: Vec::new(),
         }
     }
 
@@ -450,8 +471,9 @@ impl Context {
         self.armed.disarm_whole();
     }
 
-    /// Arms the deadline of the current phase anew, for its next step.
+    /// Arms the deadline of the current phase anew, for its next step; what was ordered before is over.
     pub(crate) fn limit(&mut self, now: Duration, limit: Duration) {
+        self.awaited.clear();
         self.armed.arm_phase(now.saturating_add(limit));
     }
 
@@ -475,7 +497,12 @@ impl Context {
             _ => {}
         }
         let until = self.armed.next().unwrap_or(Duration::MAX);
+        self.awaited.push(action);
         self.out.push_back(Output::Perform { action, until });
+    }
+
+    fn answered(&mut self, action: Action) {
+        self.awaited.retain(|awaited| *awaited != action);
     }
 
     /// The blackout begins when the order to close the gates is given, not when they are closed.
@@ -533,6 +560,7 @@ impl Context {
         let sound = self.doubts.is_empty() && verdict != Verdict::Unreachable;
         self.close(now, if sound { PhaseResult::Passed } else { PhaseResult::Failed });
         self.armed.disarm();
+        self.awaited.clear();
         let serving = self.plan.members.iter().map(|m| Serving {
             component: m.component.clone(),
             version: if successors_serve { m.to() } else { m.from() }.map(str::to_owned),

@@ -27,8 +27,10 @@ pub struct Member {
     pub component: String,
     /// What happens to it.
     pub change: Change,
-    /// Whether its gate must be closed for the flip, because it carries state or may not run in two
-    /// generations at once. A plan without gated members has neither `quiesce` nor `map_state`.
+    /// Whether it needs the gate, because it carries state or may not run in two generations at once. One
+    /// such member closes the gates of the whole group; a plan without any has neither `quiesce` nor
+    /// `map_state`. A group without any asks more of the proxies: an activity that is on the old side of
+    /// one member must meet the old side of the others. Where they cannot promise this, mark the members.
     pub gated: bool,
 }
 

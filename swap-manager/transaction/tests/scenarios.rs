@@ -2,6 +2,8 @@
 //!
 //! The driver below answers every action at once and well, unless the scenario says otherwise.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap here is a failed test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

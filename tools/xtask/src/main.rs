@@ -58,6 +58,9 @@ enum Command {
         quick: bool,
     },
     /// Run what the continuous integration runs: `test`, then documentation, dependencies, fuzzing.
+    ///
+    /// Every fuzz target is built and runs from a fixed seed for its own number of runs, so that the
+    /// same tree gives the same result.
     Ci {
         /// Seconds that each fuzz target may run at most.
         #[arg(long, default_value_t = 20)]

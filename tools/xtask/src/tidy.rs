@@ -148,7 +148,8 @@ fn names_path(line: &str, path: &str) -> bool {
 }
 
 fn snmp_word(line: &str) -> Option<&'static str> {
-    let lower = line.to_lowercase();
+    // A mebibyte is not a management information base.
+    let lower = line.replace("MiB", "").to_lowercase();
     let part = SNMP_PARTS.iter().find(|part| lower.contains(*part));
     let whole = || {
         SNMP_WORDS
@@ -375,6 +376,8 @@ mod tests {
         assert_eq!(says("answers an SNMP request"), 1);
         assert_eq!(says("security.usm"), 1);
         assert_eq!(says("submits what it assumes"), 0);
+        assert_eq!(says("at most 16 MiB"), 0);
+        assert_eq!(says("a MIB of 16 MiB"), 1);
         assert_eq!(complaints("agent/roles/notes.md", "SNMP"), 0);
     }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
 
-use super::record::{Cut, EncodeFault, Record, ScanFault, encode, new_journal, scan};
+use super::record::{Cut, EncodeFault, Record, ScanFault, Set, encode, new_journal, scan};
 use super::recover::{Recovered, compacted, recover};
 
 /// Where the bytes of a journal are kept; a file, or a simulated disk.
@@ -121,24 +121,17 @@ enum Health {
 }
 
 impl<D: Disk> Journal<D> {
-    /// Opens or makes a journal, cuts off a torn end, and makes what is left durable: what this start
-    /// relies on must not be lost by the next crash.
+    /// Opens or makes a journal, without a torn end, and makes it durable: what this start relies on must
+    /// not be lost by the next crash. That takes a new file. The process before this one may have died after
+    /// a failed sync; its bytes can then be read here, and no sync of this file would make them last.
     ///
     /// # Errors
-    /// The disk's, or bytes that must not be cut.
+    /// The disk's, or bytes that must not be replaced.
     pub fn open(mut disk: D) -> Result<(Self, Option<Cut>), JournalFault> {
         let bytes = disk.read().map_err(JournalFault::io("read it"))?;
         let found = scan(&bytes)?;
-        let mut journal =
-            Self { disk, records: found.records, end: found.sound as u64, health: Health::Sound };
-        if found.sound == 0 {
-            journal.rewrite("make it")?;
-        } else {
-            if found.sound < bytes.len() {
-                journal.disk.cut(journal.end).map_err(JournalFault::io("cut off its torn end"))?;
-            }
-            journal.sync()?;
-        }
+        let mut journal = Self { disk, records: found.records, end: 0, health: Health::Unknown };
+        journal.rewrite("write it anew")?;
         Ok((journal, found.cut))
     }
 
@@ -172,6 +165,28 @@ impl<D: Disk> Journal<D> {
         self.end += frame.len() as u64;
         self.records.push(record);
         Ok(())
+    }
+
+    /// Makes the journal agree with what serves, durably, if an earlier transaction ended with a doubt about
+    /// its last record; to be called before a new one begins. Says whether it had to.
+    ///
+    /// # Errors
+    /// The disk's; then the doubt stays, and no transaction should begin.
+    pub fn reconcile(&mut self, serving: &Set) -> Result<bool, JournalFault> {
+        let facts = self.recovered();
+        let Some(last) = facts.current() else { return Ok(false) };
+        let record = if last.set != *serving {
+            // It was taken back, and the record of that is missing.
+            Record::Rollback { txn: last.txn, set: serving.clone() }
+        } else if last.by_operator && !last.confirmed {
+            // It still serves although its window is over: the operator's word came, its record did not.
+            Record::Confirm { txn: last.txn }
+        } else {
+            return Ok(false);
+        };
+        self.append(record)?;
+        self.sync()?;
+        Ok(true)
     }
 
     /// Makes sure that so many bytes of records can be appended.

@@ -1,0 +1,743 @@
+//! The handle on everything: starting, swapping, telling.
+
+use crate::execution::Execution;
+use crate::member::{Member, Source, dependencies_of};
+use crate::request::{Item, Request, RequestFault, Versions, claims};
+use crate::status::{ComponentStatus, LetGo, RunningSwap, Status};
+use crate::surroundings::{Around, Counters, LogSink};
+use crate::timing::{self, Running};
+use s_events::Events;
+use s_loader::{Budget, LoadedModule, Loader};
+use s_package::admit::{Admitted, UsedOverride};
+use s_package::archive::Limits;
+use s_package::text::{Name, Triple};
+use s_package::timestamp::Timestamp;
+use s_package::trust::TrustStore;
+use s_preflight::{Description, Rehearsal, Replay};
+use s_proxy::gate::Fence;
+use s_proxy::{Code, Component, ExceptionPolicy, Runtime, RuntimeError, SwapControl};
+use s_repository::{Repository, RepositoryFault, Settings};
+use s_sdk::abi::ModuleDescriptor;
+use s_sdk::value::Value;
+use s_sdk::Level;
+use s_state::resident::ResidentTables;
+use crate::tasks_stub::TasksStub as Tasks;
+use s_transaction::journal::{Bound, Candidate, Digest, Set};
+use s_transaction::{Control, History, Member as Planned, Outcome, PhaseEvent, Plan, Refusal};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How an application's swap manager is set up.
+pub struct Config {
+    /// Where packages and the journal are kept.
+    pub directory: PathBuf,
+    /// Who may sign what.
+    pub trust: TrustStore,
+    /// Whether successors are rehearsed.
+    pub preflight: Preflight,
+    /// How many modules may stay pinned.
+    pub budget: Budget,
+    /// How packages and sets are kept.
+    pub settings: Settings,
+    /// What a package may weigh.
+    pub limits: Limits,
+    /// Where log lines go.
+    pub log: LogSink,
+    /// How many outcomes the history keeps.
+    pub history: usize,
+}
+
+impl Config {
+    /// The usual settings: rehearsals by this executable, log lines to standard error.
+    pub fn new(directory: impl Into<PathBuf>, trust: TrustStore) -> Self {
+        Config {
+            directory: directory.into(),
+            trust,
+            preflight: Preflight::On(Rehearsal::default()),
+            budget: Budget::default(),
+            settings: Settings::default(),
+            limits: Limits::DEFAULT,
+            log: Arc::new(|level, component, version, message| {
+                eprintln!("{level:?} {component} {version}: {message}");
+            }),
+            history: 256,
+        }
+    }
+}
+
+/// Whether successors are rehearsed before they may come near a request.
+pub enum Preflight {
+    /// Each package, in a confined child.
+    On(Rehearsal),
+    /// Not at all: for measurements, and for hosts that cannot start children.
+    Off,
+}
+
+/// Why a swap did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum SwapError {
+    /// The request is no plan.
+    #[error(transparent)]
+    Request(#[from] RequestFault),
+    /// Another swap has one of the components.
+    #[error("swap {txn} is changing `{component}` just now (phase {phase}); wait for its end, or abort it")]
+    Busy {
+        /// The swap that has it.
+        txn: u64,
+        /// The component.
+        component: String,
+        /// Where that swap is.
+        phase: String,
+    },
+    /// No swap with this number runs.
+    #[error("no swap {txn} is running; see the history for swaps that ended")]
+    NoSuchSwap {
+        /// The number asked for.
+        txn: u64,
+    },
+    /// The wish does not fit the phase.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// Why an application could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The repository.
+    #[error(transparent)]
+    Repository(#[from] RepositoryFault),
+    /// A component.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// This host's own target triple is not one.
+    #[error("the target of this host, {0}, is no target triple")]
+    Target(String),
+    /// The timing service has no thread.
+    #[error("no thread for the timing service: {0}")]
+    Thread(std::io::Error),
+    /// No recorded set can be loaded, and neither can the factory set.
+    #[error("no set can be loaded: {}", .0.join("; "))]
+    NoSet(Vec<String>),
+}
+
+/// What a start loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// The modules that are part of the host.
+    FactorySet,
+    /// A recorded set, and why it was the one.
+    Recorded {
+        /// The transaction that decided it.
+        txn: u64,
+        /// Why this set was tried.
+        why: s_transaction::journal::Why,
+        /// What went wrong with better ones.
+        failed: Vec<String>,
+    },
+}
+
+pub(crate) struct Inner {
+    pub(crate) runtime: &'static Runtime,
+    pub(crate) control: SwapControl,
+    pub(crate) loader: Loader,
+    pub(crate) trust: Mutex<TrustStore>,
+    pub(crate) target: Triple,
+    pub(crate) limits: Limits,
+    pub(crate) preflight: Preflight,
+    pub(crate) tables: Arc<ResidentTables>,
+    events: Arc<Events>,
+    tasks: Arc<Tasks>,
+    counters: Counters,
+    log: LogSink,
+    repository: Mutex<Repository>,
+    running: Running,
+    history: Mutex<History>,
+    factory: Mutex<BTreeMap<String, &'static ModuleDescriptor>>,
+    /// The loaded module behind each component, beside the instance that the component binds.
+    modules: Mutex<BTreeMap<String, Arc<LoadedModule>>>,
+    replays: Mutex<BTreeMap<String, Vec<Replay>>>,
+    let_go: Mutex<VecDeque<LetGo>>,
+    started: Instant,
+}
+
+/// How many fates of modules are remembered for the status.
+const FATES: usize = 64;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl Inner {
+    pub(crate) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn instant(&self, at: Duration) -> Instant {
+        self.started.checked_add(at).unwrap_or_else(|| self.started + Duration::from_secs(u32::MAX.into()))
+    }
+
+    pub(crate) fn today(&self) -> Timestamp {
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        // A clock beyond what timestamps express is treated as the last moment: everything has expired.
+        Timestamp::from_unix_seconds(seconds).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(crate) fn epochs(&self) -> BTreeMap<Name, u64> {
+        let recorded = lock(&self.repository).recovered().epochs;
+        recorded.into_iter().filter_map(|(name, epoch)| Some((Name::parse(&name).ok()?, epoch))).collect()
+    }
+
+    /// The set that serves now.
+    pub(crate) fn set(&self) -> Set {
+        lock(&self.repository).current().map(|committed| committed.set).unwrap_or_default()
+    }
+
+    pub(crate) fn journal(&self, act: impl FnOnce(&mut Repository) -> Result<(), RepositoryFault>) -> Result<(), String> {
+        act(&mut lock(&self.repository)).map_err(|error| chain(&error))
+    }
+
+    pub(crate) fn keep_package(&self, admitted: &Admitted) -> Result<(), String> {
+        self.journal(|repository| repository.put(admitted.package()).map(drop))
+    }
+
+    pub(crate) fn code(&self, module: &Arc<LoadedModule>) -> Code {
+        Code::new(module.descriptor(), Arc::new(module.instance()))
+    }
+
+    pub(crate) fn replays(&self, component: &str) -> Vec<Replay> {
+        lock(&self.replays).get(component).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn warn(&self, component: &str, message: &str) {
+        (self.log)(Level::Warning, component, "", message);
+    }
+
+    pub(crate) fn announce_override(&self, component: &str, used: UsedOverride) {
+        self.warn(
+            component,
+            &format!(
+                "the operator's override admitted epoch {} below the recorded {}",
+                used.admitted_epoch, used.recorded_epoch
+            ),
+        );
+        let payload = Value::Map(BTreeMap::from([
+            ("component".to_owned(), Value::from(component)),
+            ("recorded_epoch".to_owned(), Value::U64(used.recorded_epoch)),
+            ("admitted_epoch".to_owned(), Value::U64(used.admitted_epoch)),
+        ]));
+        self.publish("swap.override", &payload);
+    }
+
+    fn publish(&self, tag: &str, payload: &Value) {
+        // Our own tags and payloads are small and well-formed; if not, an operator should hear of it.
+        if let Err(error) = self.events.publish(tag, "swap-manager", &payload.encode()) {
+            self.warn("swap-manager", &format!("event {tag} was not published: {error}"));
+        }
+    }
+
+    /// Unloads a module that is out of service, or says why it stays.
+    pub(crate) fn let_go(&self, module: Arc<LoadedModule>) {
+        let (component, version) = (module.component().to_owned(), module.version().to_string());
+        let fate = self.loader.unload(module).to_string();
+        let mut fates = lock(&self.let_go);
+        if fates.len() == FATES {
+            fates.pop_front();
+        }
+        fates.push_back(LetGo { component, version, fate });
+    }
+
+    /// Another module, or none, is behind a component from now on; the one before is let go of.
+    pub(crate) fn replace_module(&self, component: &str, module: Option<Arc<LoadedModule>>) {
+        let before = {
+            let mut modules = lock(&self.modules);
+            match module {
+                Some(module) => modules.insert(component.to_owned(), module),
+                None => modules.remove(component),
+            }
+        };
+        if let Some(before) = before {
+            self.let_go(before);
+        }
+    }
+
+    pub(crate) fn tell(&self, event: &PhaseEvent) {
+        let micros = |d: Duration| Value::U64(u64::try_from(d.as_micros()).unwrap_or(u64::MAX));
+        let mut payload = BTreeMap::from([
+            ("txn".to_owned(), Value::U64(event.txn)),
+            ("passed".to_owned(), Value::Bool(event.span.result == s_transaction::PhaseResult::Passed)),
+            ("took_us".to_owned(), micros(event.span.took)),
+        ]);
+        if let Some(blackout) = event.blackout {
+            payload.insert("blackout_us".to_owned(), micros(blackout));
+        }
+        self.publish(&event.tag(), &Value::Map(payload));
+    }
+
+    pub(crate) fn ended(&self, execution: &Arc<Execution>, outcome: &Outcome) {
+        let committed = outcome.verdict == s_transaction::Verdict::Committed;
+        if committed {
+            execution.removed().iter().for_each(|component| self.tables.forget(component));
+        }
+        lock(&self.running).retain(|running| !Arc::ptr_eq(running, execution));
+        lock(&self.history).keep(outcome.clone());
+        let level = if committed { Level::Info } else { Level::Warning };
+        (self.log)(level, "swap-manager", "", &outcome.to_string());
+        let payload = Value::Map(BTreeMap::from([
+            ("txn".to_owned(), Value::U64(outcome.txn)),
+            ("committed".to_owned(), Value::Bool(committed)),
+            ("text".to_owned(), Value::Text(outcome.to_string())),
+        ]));
+        self.publish("swap.ended", &payload);
+        let in_use: Vec<Digest> = self.set().values().filter_map(|bound| bound.package).collect();
+        if let Err(why) = self.journal(|repository| repository.sweep(&in_use).map(drop)) {
+            self.warn("swap-manager", &why);
+        }
+    }
+}
+
+/// The swap manager of one S-application.
+#[derive(Clone)]
+pub struct SwapManager(Arc<Inner>);
+
+/// A swap that was begun.
+pub struct Ticket(Arc<Execution>);
+
+impl Ticket {
+    /// Its number.
+    pub fn txn(&self) -> u64 {
+        self.0.txn
+    }
+
+    /// Waits for its end.
+    pub fn wait(&self) -> Outcome {
+        self.0.wait()
+    }
+
+    /// Its end, if it has come.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.0.outcome()
+    }
+
+    /// The phase it is in.
+    pub fn phase(&self) -> Option<s_transaction::Phase> {
+        self.0.phase()
+    }
+}
+
+impl SwapManager {
+    /// Opens the repository and makes an application without components.
+    ///
+    /// # Errors
+    /// The repository cannot be opened, or the machine has no thread left.
+    pub fn open(config: Config) -> Result<(Self, &'static Runtime), StartError> {
+        let (repository, cut) = Repository::open(&config.directory, config.settings)?;
+        let target = s_sdk::abi::TARGET;
+        let target = Triple::parse(target).map_err(|_| StartError::Target(target.to_owned()))?;
+        let (reports, troubles) = std::sync::mpsc::channel();
+        let counters = Counters::default();
+        let events = Arc::new(Events::new());
+        let tasks = Arc::new(Tasks::new());
+        let tables = Arc::new(ResidentTables::new());
+        let around = Around {
+            log: Arc::clone(&config.log),
+            counters: Arc::clone(&counters),
+            events: Arc::clone(&events),
+            tasks: Arc::clone(&tasks),
+            tables: Arc::clone(&tables),
+            lent: Mutex::default(),
+            reports: Mutex::new(reports),
+        };
+        let fence = s_loader::membarrier::register().map_or(Fence::Everywhere, Fence::ByWriter);
+        let (runtime, control) = Runtime::start(Arc::new(around), fence);
+        let running = Running::default();
+        let timing = Arc::clone(&running);
+        let service = std::thread::Builder::new().name("swap-timing".into());
+        service.spawn(move || timing::run(&timing, &troubles)).map_err(StartError::Thread)?;
+        let manager = SwapManager(Arc::new(Inner {
+            runtime,
+            control,
+            loader: Loader::new(config.budget),
+            trust: Mutex::new(config.trust),
+            target,
+            limits: config.limits,
+            preflight: config.preflight,
+            tables,
+            events,
+            tasks,
+            counters,
+            log: config.log,
+            repository: Mutex::new(repository),
+            running,
+            history: Mutex::new(History::new(config.history)),
+            factory: Mutex::default(),
+            modules: Mutex::default(),
+            replays: Mutex::default(),
+            let_go: Mutex::default(),
+            started: Instant::now(),
+        }));
+        if let Some(cut) = cut {
+            manager.0.warn("swap-manager", &cut.to_string());
+        }
+        Ok((manager, runtime))
+    }
+
+    /// Adds a component, with the host's own module for it if there is one. Nothing is loaded before
+    /// [`SwapManager::start`].
+    ///
+    /// # Errors
+    /// The name is taken, or there are too many.
+    pub fn component(
+        &self,
+        name: &str,
+        factory: Option<&'static ModuleDescriptor>,
+    ) -> Result<&'static Component, StartError> {
+        let component = self.0.runtime.add_component(name)?;
+        if let Some(factory) = factory {
+            lock(&self.0.factory).insert(name.to_owned(), factory);
+        }
+        Ok(component)
+    }
+
+    /// Loads the last committed set, or the one before it where the last cannot be loaded or crashes again
+    /// and again; at the first start, or when neither can be, the factory set.
+    ///
+    /// # Errors
+    /// No set can be loaded, or the repository cannot be written.
+    pub fn start(&self) -> Result<Started, StartError> {
+        let inner = &self.0;
+        let candidates = lock(&inner.repository).start()?;
+        let mut failed = Vec::new();
+        for candidate in &candidates {
+            match self.load_set(&candidate.committed.set) {
+                Ok(()) => {
+                    lock(&inner.repository).settle(candidate)?;
+                    self.say_start(candidate, &failed);
+                    let (txn, why) = (candidate.committed.txn, candidate.why);
+                    return Ok(Started::Recorded { txn, why, failed });
+                }
+                Err(why) => failed.push(format!("the set of swap {}: {why}", candidate.committed.txn)),
+            }
+        }
+        let factory = lock(&inner.factory).clone();
+        let linked = |descriptor: &ModuleDescriptor| Bound { version: descriptor.version.as_str().to_owned(), package: None };
+        let set: Set = factory.iter().map(|(name, descriptor)| (name.clone(), linked(descriptor))).collect();
+        if let Err(why) = self.load_set(&set) {
+            failed.push(format!("the factory set: {why}"));
+            return Err(StartError::NoSet(failed));
+        }
+        for why in &failed {
+            inner.warn("swap-manager", &format!("{why}; the factory set serves"));
+        }
+        lock(&inner.repository).record_first_set(set)?;
+        Ok(Started::FactorySet)
+    }
+
+    fn say_start(&self, candidate: &Candidate, failed: &[String]) {
+        for why in failed {
+            self.0.warn("swap-manager", why);
+        }
+        if !failed.is_empty() || candidate.why != s_transaction::journal::Why::Last {
+            let txn = candidate.committed.txn;
+            self.0.warn("swap-manager", &format!("started with the set of swap {txn} ({:?})", candidate.why));
+        }
+    }
+
+    /// Loads and binds a whole set; nothing is bound when one of it cannot be loaded.
+    fn load_set(&self, set: &Set) -> Result<(), String> {
+        let inner = &self.0;
+        let mut members = Vec::new();
+        for component in inner.runtime.components() {
+            let name = component.name();
+            let Some(bound) = set.get(name) else { continue };
+            let module = match bound.package {
+                Some(digest) => self.recorded(digest)?,
+                None => {
+                    let descriptor = lock(&inner.factory).get(name).copied();
+                    let descriptor = descriptor.ok_or_else(|| format!("this host has no module of its own for `{name}`"))?;
+                    LoadedModule::linked(descriptor).map_err(|error| error.to_string())?
+                }
+            };
+            let body = inner.control.create(component, inner.code(&module)).map_err(|error| format!("{name}: {error}"))?;
+            members.push((component, body, module));
+        }
+        let versions: Versions = members.iter().map(|(c, _, m)| (c.name().to_owned(), m.version().clone())).collect();
+        for (component, body, _) in &members {
+            let needs = dependencies_of(body.code().descriptor());
+            if let Some(problem) = crate::request::unmet(component.name(), needs, &versions) {
+                return Err(problem);
+            }
+        }
+        for (component, body, _) in &members {
+            body.instance().restart().map_err(|error| format!("{}: {error}", component.name()))?;
+        }
+        let bodies: Vec<_> = members.iter().map(|(component, body, _)| (*component, Some(Arc::clone(body)))).collect();
+        let soon = Instant::now() + Duration::from_secs(5);
+        inner.control.flip_open(inner.control.bind(&bodies), soon).ok_or("another swap kept the gate")?;
+        for (component, body, module) in members {
+            if module.is_active() {
+                inner.tasks.start(inner.runtime, component);
+            }
+            drop(body);
+            inner.replace_module(component.name(), Some(module));
+        }
+        Ok(())
+    }
+
+    /// Loads a package that was committed once. Its bytes and signatures are checked again; its dates are
+    /// not: a set that served yesterday must start today.
+    fn recorded(&self, digest: Digest) -> Result<Arc<LoadedModule>, String> {
+        use s_package::admit::{Conditions, Override, admit};
+        let inner = &self.0;
+        let bytes = lock(&inner.repository).get(digest).map_err(|error| chain(&error))?;
+        let manifest = claims(0, &bytes, &inner.limits).map_err(|error| error.to_string())?;
+        let trust = lock(&inner.trust).clone();
+        let conditions = Conditions {
+            trust: &trust,
+            now: manifest.not_before.unwrap_or(Timestamp::MIN),
+            target: &inner.target,
+            recorded_epochs: &BTreeMap::new(),
+            operator: Some(Override::LocalDowngrade),
+            limits: inner.limits,
+        };
+        let admitted = admit(bytes, &conditions).map_err(|refusal| refusal.to_string())?;
+        let expected = s_loader::Digest(admitted.manifest().targets[admitted.target()].sha256.0);
+        let name = admitted.manifest().module.name.as_str();
+        let sealed = s_loader::Sealed::new(name, admitted.code(), Some(expected)).map_err(|error| error.to_string())?;
+        inner.loader.load(sealed).map_err(|error| error.to_string())
+    }
+
+    /// Records that this start carries the application: it has answered its callers well.
+    ///
+    /// # Errors
+    /// The repository's.
+    pub fn healthy(&self) -> Result<(), StartError> {
+        Ok(lock(&self.0.repository).healthy()?)
+    }
+
+    /// Begins a swap. It goes on by itself; the ticket tells its end.
+    ///
+    /// # Errors
+    /// The request is no plan, or another swap has one of the components.
+    pub fn begin(&self, request: Request) -> Result<Ticket, SwapError> {
+        let inner = &self.0;
+        let mut members = Vec::new();
+        for (i, item) in request.items.into_iter().enumerate() {
+            let (name, source) = match item {
+                Item::Package(bytes) => {
+                    let claims = claims(i, &bytes, &inner.limits)?;
+                    (claims.module.component.as_str().to_owned(), Source::Package { bytes, claims: Box::new(claims) })
+                }
+                Item::Linked(descriptor) => (descriptor.component.as_str().to_owned(), Source::Linked(descriptor)),
+                Item::Remove(name) => (name, Source::Nothing),
+            };
+            let component = inner.runtime.component(&name);
+            let component = component.ok_or(RequestFault::NoSuchComponent { component: name })?;
+            members.push(Member::new(component, source, request.allow_downgrade));
+        }
+        let mut planned = Vec::new();
+        for member in &members {
+            let from = member.predecessor.as_ref().map(|body| body.version().to_owned());
+            let component = member.component.name().to_owned();
+            let change = match (from, member.source.version()) {
+                (None, Some(to)) => s_transaction::Change::Add { to },
+                (Some(from), Some(to)) => s_transaction::Change::Replace { from, to },
+                (Some(from), None) => s_transaction::Change::Remove { from },
+                (None, None) => return Err(RequestFault::NothingToRemove { component }.into()),
+            };
+            planned.push(Planned { component, change, gated: member.is_gated() });
+        }
+        let after = self.versions_after(&members);
+        // From the look at what runs to the entry of this swap nobody else may enter.
+        let mut running = lock(&inner.running);
+        for other in running.iter() {
+            if let Some(component) = planned.iter().map(|member| &member.component).find(|name| other.touches(name)) {
+                return Err(SwapError::Busy {
+                    txn: other.txn,
+                    component: component.clone(),
+                    phase: other.phase().map_or("ended", |phase| phase.name()).to_owned(),
+                });
+            }
+        }
+        let numbered = running.iter().map(|other| other.txn + 1).max().unwrap_or(0);
+        let id = lock(&inner.repository).next_txn().max(numbered);
+        let plan = Plan { id, members: planned, deadlines: request.deadlines, confirm: request.confirm };
+        let execution =
+            Execution::new(Arc::clone(inner), plan, members, after).map_err(RequestFault::Plan)?;
+        running.push(Arc::clone(&execution));
+        drop(running);
+        execution.go_on();
+        Ok(Ticket(execution))
+    }
+
+    fn versions_after(&self, members: &[Member]) -> Versions {
+        let mut versions = Versions::new();
+        for component in self.0.runtime.components() {
+            if let Some(body) = component.current().body()
+                && let Ok(version) = semver::Version::parse(body.version())
+            {
+                versions.insert(component.name().to_owned(), version);
+            }
+        }
+        for member in members {
+            match member.source.version().and_then(|version| semver::Version::parse(&version).ok()) {
+                Some(version) => versions.insert(member.component.name().to_owned(), version),
+                None => versions.remove(member.component.name()),
+            };
+        }
+        versions
+    }
+
+    /// Swaps, and waits for the end of the swap, its confirm window included.
+    ///
+    /// # Errors
+    /// As for [`SwapManager::begin`].
+    pub fn swap(&self, request: Request) -> Result<Outcome, SwapError> {
+        Ok(self.begin(request)?.wait())
+    }
+
+    fn control(&self, txn: u64, control: Control) -> Result<(), SwapError> {
+        let found = lock(&self.0.running).iter().find(|running| running.txn == txn).cloned();
+        Ok(found.ok_or(SwapError::NoSuchSwap { txn })?.control(control)?)
+    }
+
+    /// Keeps the new versions without waiting for the end of the confirm window.
+    ///
+    /// # Errors
+    /// No such swap, or it is not in its confirm window.
+    pub fn confirm(&self, txn: u64) -> Result<(), SwapError> {
+        self.control(txn, Control::Confirm)
+    }
+
+    /// Gives a swap up before anything is decided.
+    ///
+    /// # Errors
+    /// No such swap, or it is decided.
+    pub fn abort(&self, txn: u64) -> Result<(), SwapError> {
+        self.control(txn, Control::Abort)
+    }
+
+    /// Brings the old versions back, within the confirm window.
+    ///
+    /// # Errors
+    /// No such swap, or it is not committed yet.
+    pub fn roll_back(&self, txn: u64) -> Result<(), SwapError> {
+        self.control(txn, Control::Rollback)
+    }
+
+    /// The package of a recorded digest, to swap to again.
+    ///
+    /// # Errors
+    /// It is not kept, or has changed on the disk.
+    pub fn kept_package(&self, digest: Digest) -> Result<Vec<u8>, StartError> {
+        Ok(lock(&self.0.repository).get(digest)?)
+    }
+
+    /// Takes over a signed trust update.
+    ///
+    /// # Errors
+    /// The update is not the next one, or not signed by enough roots.
+    pub fn update_trust(&self, update: &[u8]) -> Result<(), s_package::trust::UpdateRefusal> {
+        let mut trust = lock(&self.0.trust);
+        *trust = trust.updated(update, self.0.today())?;
+        Ok(())
+    }
+
+    /// Calls to repeat in the rehearsals of a component's successors.
+    pub fn set_replays(&self, component: &str, replays: Vec<Replay>) {
+        lock(&self.0.replays).insert(component.to_owned(), replays);
+    }
+
+    /// The runtime.
+    pub fn runtime(&self) -> &'static Runtime {
+        self.0.runtime
+    }
+
+    /// The event manager.
+    pub fn events(&self) -> &Arc<Events> {
+        &self.0.events
+    }
+
+    /// The tasks of active modules.
+    pub fn tasks(&self) -> &Arc<Tasks> {
+        &self.0.tasks
+    }
+
+    /// The resident tables.
+    pub fn resident_tables(&self) -> &Arc<ResidentTables> {
+        &self.0.tables
+    }
+
+    /// The outcomes of the last swaps, oldest first.
+    pub fn history(&self) -> Vec<Outcome> {
+        lock(&self.0.history).iter().cloned().collect()
+    }
+
+    /// The recorded set that serves.
+    pub fn set(&self) -> Set {
+        self.0.set()
+    }
+
+    /// The counters of all modules, by component and name.
+    pub fn counters(&self) -> BTreeMap<(String, String), u64> {
+        lock(&self.0.counters).clone()
+    }
+
+    /// Everything known about the module that a component binds; none when it binds none.
+    pub fn describe(&self, component: &str) -> Option<Description> {
+        let module = lock(&self.0.modules).get(component).cloned()?;
+        Description::from_descriptor(&module).ok()
+    }
+
+    /// The application as it is now.
+    pub fn status(&self) -> Status {
+        let inner = &self.0;
+        inner.loader.sweep();
+        let modules = lock(&inner.modules).clone();
+        let component = |component: &&'static Component| {
+            let current = component.current();
+            let body = current.body();
+            let module = modules.get(component.name());
+            ComponentStatus {
+                name: component.name().to_owned(),
+                version: body.map(|body| body.version().to_owned()),
+                annotation: module.map(|module| module.annotation().to_owned()),
+                module: module.map(|module| module.name().to_owned()),
+                origin: module.map(|module| module.origin().to_string()),
+                generation: current.number(),
+                predecessor: component.predecessor().map(|generation| generation.version().to_owned()),
+                policy: match component.policy() {
+                    ExceptionPolicy::Fail => "fail",
+                    ExceptionPolicy::RetryOnPredecessor => "retry-on-predecessor",
+                    ExceptionPolicy::Rollback => "rollback",
+                },
+                panics: body.map_or(0, |body| body.panics()),
+                critical: body.is_some_and(|body| body.is_critical()),
+            }
+        };
+        Status {
+            components: inner.runtime.components().iter().map(component).collect(),
+            running: lock(&inner.running)
+                .iter()
+                .map(|swap| RunningSwap {
+                    txn: swap.txn,
+                    phase: swap.phase().map(|phase| phase.name()),
+                    components: swap.components.clone(),
+                })
+                .collect(),
+            pinned: inner.loader.pinned().iter().map(ToString::to_string).collect(),
+            let_go: lock(&inner.let_go).iter().cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! One component in a running swap: what comes, what goes, and how its state moves.
+
+use crate::manager::{Inner, Preflight};
+use crate::request::{Versions, unmet};
+use s_loader::{Digest, LoadedModule, Sealed};
+use s_package::admit::{Admitted, Conditions, Override, admit};
+use s_package::manifest::{Manifest, StateVersions};
+use s_preflight::StateCopy;
+use s_proxy::{Body, Component, Generation};
+use s_sdk::Buf;
+use s_sdk::abi::ModuleDescriptor;
+use s_sdk::module::Part;
+use s_sdk::state::SchemaOwned;
+use s_sdk::value::Value;
+use s_state::resident::RowShape;
+use s_state::schema::{Mapping, can_map};
+use std::sync::{Arc, PoisonError};
+
+/// Where a successor comes from.
+pub(crate) enum Source {
+    Package { bytes: Arc<[u8]>, claims: Box<Manifest> },
+    Linked(&'static ModuleDescriptor),
+    Nothing,
+}
+
+impl Source {
+    /// The version that would serve.
+    pub(crate) fn version(&self) -> Option<String> {
+        match self {
+            Source::Package { claims, .. } => Some(claims.module.version.to_string()),
+            Source::Linked(descriptor) => Some(descriptor.version.as_str().to_owned()),
+            Source::Nothing => None,
+        }
+    }
+
+    /// The components that it calls, with the ranges it accepts.
+    pub(crate) fn dependencies(&self) -> Vec<(String, String)> {
+        match self {
+            Source::Package { claims, .. } => {
+                let each = claims.module.dependencies.iter();
+                each.map(|d| (d.component.as_str().to_owned(), d.range.to_string())).collect()
+            }
+            Source::Linked(descriptor) => dependencies_of(descriptor),
+            Source::Nothing => Vec::new(),
+        }
+    }
+}
+
+pub(crate) fn dependencies_of(descriptor: &ModuleDescriptor) -> Vec<(String, String)> {
+    let each = descriptor.dependencies.get().iter();
+    each.map(|d| (d.component.as_str().to_owned(), d.range.as_str().to_owned())).collect()
+}
+
+/// The state schema of a module; `None` when it carries nothing.
+pub(crate) fn schema_of(descriptor: &'static ModuleDescriptor) -> Result<Option<SchemaOwned>, String> {
+    let octets = s_sdk::hosting::schema_of(descriptor).map_err(|error| error.to_string())?;
+    if octets.is_empty() {
+        return Ok(None);
+    }
+    let value = Value::decode(&octets).map_err(|error| error.to_string())?;
+    SchemaOwned::from_value(value).map(Some).map_err(|error| error.to_string())
+}
+
+/// A copy of the real state for a rehearsal, as the newest version that both sides claim to know.
+pub(crate) fn copy_of_state(predecessor: &Body, claims: &StateVersions) -> Result<Option<StateCopy>, String> {
+    let Some(schema) = schema_of(predecessor.code().descriptor())? else { return Ok(None) };
+    if schema.kind != claims.kind.as_str() {
+        return Err(format!("the predecessor carries `{}` and the successor `{}`: kinds have no mapping", schema.kind, claims.kind));
+    }
+    let known = |version: &u32| *version == claims.version || claims.imports.contains(version);
+    let version = s_state::schema::versions(&schema).into_iter().filter(known).max();
+    let version = version.ok_or_else(|| {
+        format!(
+            "no version of `{}` is known to both sides: the predecessor has {:?}, the successor {} and {:?}",
+            schema.kind,
+            s_state::schema::versions(&schema),
+            claims.version,
+            claims.imports
+        )
+    })?;
+    let octets = predecessor.instance().export_state(version).map_err(|why| format!("export of the predecessor: {why}"))?;
+    Ok(Some(StateCopy { version, octets: octets.to_vec() }))
+}
+
+/// One component in a running swap.
+pub(crate) struct Member {
+    pub(crate) component: &'static Component,
+    pub(crate) source: Source,
+    pub(crate) allow_downgrade: bool,
+    pub(crate) predecessor: Option<Arc<Body>>,
+    pub(crate) admitted: Option<Admitted>,
+    sealed: Option<Sealed>,
+    pub(crate) module: Option<Arc<LoadedModule>>,
+    pub(crate) successor: Option<Arc<Body>>,
+    mapping: Option<Mapping>,
+    /// The predecessor's state of the commit, kept for a rollback that cannot map back.
+    state_at_commit: Option<Buf>,
+    /// The predecessor is between `hold` and `restart`.
+    pub(crate) predecessor_held: bool,
+    /// The successor's generation, once it was published.
+    pub(crate) generation: Option<u64>,
+    /// The predecessor's generation, kept from the flip to the end of the confirm window.
+    pub(crate) before: Option<Arc<Generation>>,
+}
+
+impl Member {
+    pub(crate) fn new(component: &'static Component, source: Source, allow_downgrade: bool) -> Self {
+        Member {
+            component,
+            source,
+            allow_downgrade,
+            predecessor: component.current().body().cloned(),
+            admitted: None,
+            sealed: None,
+            module: None,
+            successor: None,
+            mapping: None,
+            state_at_commit: None,
+            predecessor_held: false,
+            generation: None,
+            before: None,
+        }
+    }
+
+    /// Whether its gate must be closed: state moves, or two generations may not run at once.
+    pub(crate) fn is_gated(&self) -> bool {
+        use s_sdk::abi::flags::{ACTIVE, CARRIES_STATE};
+        let exclusive = |d: &ModuleDescriptor| d.flags & (ACTIVE | CARRIES_STATE) != 0 || !d.resident.get().is_empty();
+        let comes = match &self.source {
+            Source::Package { claims, .. } => claims.module.state.is_some() || !claims.module.resident_tables.is_empty(),
+            Source::Linked(descriptor) => exclusive(descriptor),
+            Source::Nothing => false,
+        };
+        comes || self.predecessor.as_ref().is_some_and(|body| exclusive(body.code().descriptor()))
+    }
+
+    // ===== verify =====
+
+    /// Proves the package, and that every dependency holds in the set that would serve.
+    pub(crate) fn verify(&mut self, inner: &Inner, after: &Versions) -> Result<(), String> {
+        if let Source::Package { bytes, claims } = &self.source {
+            let trust = inner.trust.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let conditions = Conditions {
+                trust: &trust,
+                now: inner.today(),
+                target: &inner.target,
+                recorded_epochs: &inner.epochs(),
+                operator: self.allow_downgrade.then_some(Override::LocalDowngrade),
+                limits: inner.limits,
+            };
+            let admitted = admit(bytes.to_vec(), &conditions).map_err(|refusal| refusal.to_string())?;
+            if admitted.manifest() != &**claims {
+                return Err("the package says two things about itself".into());
+            }
+            if let Some(used) = admitted.used_override() {
+                inner.announce_override(self.component.name(), used);
+            }
+            self.admitted = Some(admitted);
+        }
+        let name = self.component.name();
+        if let Some(problem) = unmet(name, self.source.dependencies(), after) {
+            return Err(problem);
+        }
+        // And whoever depends on this component and stays must still be content.
+        for other in inner.runtime.components() {
+            let current = other.current();
+            let Some(body) = current.body().filter(|_| after.contains_key(other.name())) else { continue };
+            let on_this = dependencies_of(body.code().descriptor()).into_iter().filter(|(c, _)| c == name);
+            if let Some(problem) = unmet(other.name(), on_this, after) {
+                return Err(problem);
+            }
+        }
+        Ok(())
+    }
+
+    // ===== load =====
+
+    /// Seals the code and reads it without running it.
+    pub(crate) fn load(&mut self, inner: &Inner) -> Result<(), String> {
+        let Some(admitted) = &self.admitted else { return self.load_live(inner) };
+        inner.loader.admit().map_err(|error| error.to_string())?;
+        inner.keep_package(admitted)?;
+        let facts = &admitted.manifest().module;
+        s_loader::inspect(admitted.code()).map_err(|error| error.to_string())?;
+        let expected = Digest(admitted.manifest().targets[admitted.target()].sha256.0);
+        let sealed = Sealed::new(facts.name.as_str(), admitted.code(), Some(expected));
+        self.sealed = Some(sealed.map_err(|error| error.to_string())?);
+        match inner.preflight {
+            Preflight::Off => self.load_live(inner),
+            Preflight::On(_) => Ok(()),
+        }
+    }
+
+    /// Maps the module into this process, creates its instance, and checks what only it can tell.
+    pub(crate) fn load_live(&mut self, inner: &Inner) -> Result<(), String> {
+        let module = match (&self.source, self.sealed.take()) {
+            (Source::Package { claims, .. }, Some(sealed)) => {
+                let module = inner.loader.load(sealed).map_err(|error| error.to_string())?;
+                let facts = &claims.module;
+                let says = (module.component(), module.version(), module.name());
+                if says != (facts.component.as_str(), &facts.version, facts.name.as_str()) {
+                    let said = format!("{} {} ({})", says.0, says.1, says.2);
+                    inner.let_go(module);
+                    return Err(format!("the manifest is of {} {} and the code is {said}", facts.component, facts.version));
+                }
+                module
+            }
+            (Source::Linked(descriptor), _) => LoadedModule::linked(descriptor).map_err(|error| error.to_string())?,
+            (Source::Package { .. }, None) => return Err("the code was not sealed".into()),
+            (Source::Nothing, _) => return Ok(()),
+        };
+        let checked = self.check(inner, &module).and_then(|mapping| {
+            let code = inner.code(&module);
+            let body = inner.control.create(self.component, code).map_err(|error| format!("init: {error}"))?;
+            Ok((mapping, body))
+        });
+        match checked {
+            Ok((mapping, body)) => {
+                self.mapping = mapping;
+                self.successor = Some(body);
+                self.module = Some(module);
+                Ok(())
+            }
+            Err(why) => {
+                inner.let_go(module);
+                Err(why)
+            }
+        }
+    }
+
+    /// State mapping and resident tables, before anything is quiesced.
+    fn check(&self, inner: &Inner, module: &Arc<LoadedModule>) -> Result<Option<Mapping>, String> {
+        let name = self.component.name();
+        for table in module.residents() {
+            let shape = RowShape(table.row.hash());
+            inner.tables.check(name, table.name.as_str(), shape).map_err(|error| error.to_string())?;
+        }
+        let Some(predecessor) = &self.predecessor else { return Ok(None) };
+        let old = schema_of(predecessor.code().descriptor())?;
+        let new = schema_of(inner.code(module).descriptor())?;
+        let mapping = can_map(old.as_ref().unwrap_or(&SchemaOwned::NOTHING), new.as_ref().unwrap_or(&SchemaOwned::NOTHING));
+        mapping.map(Some).map_err(|problems| {
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        })
+    }
+
+    // ===== preflight =====
+
+    /// Rehearses the successor in a child, then loads it here.
+    pub(crate) fn preflight(&mut self, inner: &Inner) -> Result<(), String> {
+        if self.successor.is_some() {
+            return Ok(());
+        }
+        if let (Preflight::On(rehearsal), Some(sealed), Some(admitted)) = (&inner.preflight, &self.sealed, &self.admitted) {
+            crate::execution::rehearse(inner, rehearsal, sealed, admitted, self.predecessor.as_deref())?;
+        }
+        self.load_live(inner)
+    }
+
+    // ===== prepare =====
+
+    /// Asks whoever comes and whoever goes for a vote.
+    pub(crate) fn prepare(&self) -> Result<(), String> {
+        let goes = self.predecessor.as_ref().map_or("", |body| body.version());
+        let comes = self.successor.as_ref().map_or("", |body| body.version());
+        if let Some(successor) = &self.successor {
+            successor.instance().prepare(Part::Comes { after: goes }).map_err(|why| format!("{comes}: {why}"))?;
+        }
+        if let Some(predecessor) = &self.predecessor {
+            predecessor.instance().prepare(Part::Goes { before: comes }).map_err(|why| format!("{goes}: {why}"))?;
+        }
+        Ok(())
+    }
+
+    // ===== quiesce, map_state =====
+
+    /// The predecessor rests from here on.
+    pub(crate) fn hold(&mut self) -> Result<(), String> {
+        let Some(predecessor) = self.predecessor.as_ref().filter(|_| !self.predecessor_held) else { return Ok(()) };
+        self.predecessor_held = true;
+        predecessor.instance().hold().map_err(|why| format!("hold: {why}"))
+    }
+
+    /// The predecessor serves again.
+    pub(crate) fn wake(&mut self) -> Result<(), String> {
+        let Some(predecessor) = self.predecessor.as_ref().filter(|_| self.predecessor_held) else { return Ok(()) };
+        self.predecessor_held = false;
+        predecessor.instance().restart().map_err(|why| format!("restart: {why}"))
+    }
+
+    fn version_between(&self) -> Option<u32> {
+        self.mapping.as_ref()?.version
+    }
+
+    /// The predecessor's state becomes the successor's. The predecessor keeps its own.
+    pub(crate) fn map_state(&self) -> Result<Option<Buf>, String> {
+        let (Some(version), Some(predecessor), Some(successor)) =
+            (self.version_between(), &self.predecessor, &self.successor)
+        else {
+            return Ok(None);
+        };
+        let state = predecessor.instance().export_state(version).map_err(|why| format!("export: {why}"))?;
+        successor.instance().import_state(version, &state).map_err(|why| format!("import: {why}"))?;
+        Ok(Some(state))
+    }
+
+    pub(crate) fn keep_state(&mut self, state: Option<Buf>) {
+        self.state_at_commit = state;
+    }
+
+    /// The successor's state becomes the predecessor's again. When it does not map, the predecessor gets
+    /// back the state of the commit, and the answer is the reason.
+    pub(crate) fn map_state_back(&self) -> Result<(), String> {
+        let (Some(version), Some(predecessor), Some(successor)) =
+            (self.version_between(), &self.predecessor, &self.successor)
+        else {
+            return Ok(());
+        };
+        let state = successor.instance().export_state(version).map_err(|why| format!("export: {why}"))?;
+        predecessor.instance().import_state(version, &state).map_err(|why| {
+            if let Some(state) = &self.state_at_commit {
+                // What it exported itself it can import; if not, it goes on with what it has.
+                let _ = predecessor.instance().import_state(version, state);
+            }
+            format!("import: {why}")
+        })
+    }
+
+    // ===== the ends =====
+
+    /// Everything of the predecessor that this swap holds: instance and generation.
+    pub(crate) fn drop_predecessor(&mut self) -> Result<(), String> {
+        self.state_at_commit = None;
+        self.before = None;
+        let Some(predecessor) = self.predecessor.take() else { return Ok(()) };
+        let ended = predecessor.instance().term().map_err(|why| format!("term: {why}"));
+        drop(predecessor);
+        ended
+    }
+
+    /// Everything of the successor that this swap holds.
+    pub(crate) fn drop_successor(&mut self, inner: &Inner) -> Result<(), String> {
+        self.state_at_commit = None;
+        self.sealed = None;
+        let ended = match self.successor.take() {
+            Some(successor) => successor.instance().term().map_err(|why| format!("term: {why}")),
+            None => Ok(()),
+        };
+        if let Some(module) = self.module.take() {
+            inner.let_go(module);
+        }
+        ended
+    }
+}

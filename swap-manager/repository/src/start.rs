@@ -1,0 +1,49 @@
+//! Starting the application: which set to load, and what to record about it.
+//!
+//! 1. [`Repository::start`] records the start and answers the sets to try.
+//! 2. The application loads the first that it can, and tells [`Repository::settle`] which.
+//! 3. When it has answered its callers well, [`Repository::healthy`].
+//!
+//! Nothing is loaded here. Invariant: a start is counted before anything of a set is run, so that a set
+//! that kills the process is found out by counting.
+
+use s_transaction::journal::{Candidate, Record, candidates};
+
+use crate::{Repository, Result};
+
+impl Repository {
+    /// Records a start, durably, and answers the sets to try, best first; none if no set is recorded.
+    ///
+    /// # Errors
+    /// The journal's.
+    pub fn start(&mut self) -> Result<Vec<Candidate>> {
+        let facts = self.recovered();
+        self.boot = facts.last_boot.saturating_add(1);
+        self.journal.append(Record::Start { boot: self.boot })?;
+        self.sync()?;
+        Ok(candidates(&facts, self.settings.start))
+    }
+
+    /// Makes the loaded set the current one, durably, if it is not: the last set then counts as rolled back.
+    ///
+    /// # Errors
+    /// The journal's.
+    pub fn settle(&mut self, loaded: &Candidate) -> Result<()> {
+        let Some(current) = self.current() else { return Ok(()) };
+        if current.txn == loaded.committed.txn {
+            return Ok(());
+        }
+        let set = loaded.committed.set.clone();
+        self.journal.append(Record::Rollback { txn: current.txn, set })?;
+        self.sync()
+    }
+
+    /// Records, durably, that the set of this start carries the application.
+    ///
+    /// # Errors
+    /// The journal's.
+    pub fn healthy(&mut self) -> Result<()> {
+        self.journal.append(Record::Healthy { boot: self.boot })?;
+        self.sync()
+    }
+}
