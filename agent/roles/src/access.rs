@@ -87,5 +87,10 @@ pub trait AccessControl {
     ) -> Result<ViewReference, AccessError>;
 
     /// Whether a name is in a view: step 5 of RFC 3415 §3.2. `NotInView` is `Ok(false)`.
-    fn is_in_view(&self, act: &Activity, view: ViewReference, variable: &[u32]) -> Result<bool, AccessError>;
+    fn is_in_view(
+        &self,
+        act: &Activity,
+        view: ViewReference,
+        variable: &[u32],
+    ) -> Result<bool, AccessError>;
 }

@@ -67,7 +67,12 @@ role_error! {
 #[behavior(name = "auth-protocol")]
 pub trait AuthProtocol {
     /// Appends the name of the protocol at a position and answers its numbers.
-    fn protocol(&self, act: &Activity, position: u32, name: &mut List<u32>) -> Result<AuthParameters, AuthError>;
+    fn protocol(
+        &self,
+        act: &Activity,
+        position: u32,
+        name: &mut List<u32>,
+    ) -> Result<AuthParameters, AuthError>;
 
     /// Appends the key of a password.
     fn password_to_key(
@@ -89,7 +94,13 @@ pub trait AuthProtocol {
     ) -> Result<(), AuthError>;
 
     /// Appends the hash of octets: for key changes and for keys that a privacy protocol extends.
-    fn digest(&self, act: &Activity, protocol: &[u32], octets: &[u8], hash: &mut Buf) -> Result<(), AuthError>;
+    fn digest(
+        &self,
+        act: &Activity,
+        protocol: &[u32],
+        octets: &[u8],
+        hash: &mut Buf,
+    ) -> Result<(), AuthError>;
 
     /// Appends a localized key in the form that `sign` and `verify` take: once per user, not per message.
     fn prepare_key(
@@ -111,5 +122,11 @@ pub trait AuthProtocol {
     ) -> Result<(), AuthError>;
 
     /// Whether the message is what was signed.
-    fn verify(&self, act: &Activity, prepared: &[u8], message: &[u8], field: Span) -> Result<(), AuthError>;
+    fn verify(
+        &self,
+        act: &Activity,
+        prepared: &[u8],
+        message: &[u8],
+        field: Span,
+    ) -> Result<(), AuthError>;
 }

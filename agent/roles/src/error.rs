@@ -184,7 +184,8 @@ mod tests {
     #[test]
     fn counters_are_told_apart_by_name_and_instance() {
         let names: BTreeSet<_> = Counter::ALL.iter().map(|counter| counter.name()).collect();
-        let instances: BTreeSet<_> = Counter::ALL.iter().map(|counter| counter.instance()).collect();
+        let instances: BTreeSet<_> =
+            Counter::ALL.iter().map(|counter| counter.instance()).collect();
         assert_eq!((names.len(), instances.len()), (Counter::ALL.len(), Counter::ALL.len()));
         assert!(Counter::ALL.iter().all(|counter| counter.instance().ends_with(&[0])));
     }
@@ -192,7 +193,10 @@ mod tests {
     #[test]
     fn a_failed_call_keeps_its_number_and_moves_no_counter() {
         let error = SecurityError::from(s_sdk::CallError::new(CallErrorKind::Absent));
-        assert_eq!((error.kind, error.detail), (SecurityErrorKind::Call, CallErrorKind::Absent as u32));
+        assert_eq!(
+            (error.kind, error.detail),
+            (SecurityErrorKind::Call, CallErrorKind::Absent as u32)
+        );
         assert_eq!(error.kind.counter(), None);
         assert!(!error.state.is_some());
         for kind in SecurityErrorKind::ALL {

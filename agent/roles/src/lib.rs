@@ -21,11 +21,11 @@
 pub mod error;
 pub mod varbind;
 
-pub mod message;
-pub mod security;
-pub mod auth;
-pub mod privacy;
 pub mod access;
+pub mod auth;
+pub mod message;
 pub mod mib;
+pub mod privacy;
+pub mod security;
 
 pub mod contract;

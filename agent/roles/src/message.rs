@@ -173,10 +173,17 @@ mod tests {
 
     #[test]
     fn a_refusal_of_the_security_model_moves_the_security_models_counter() {
-        let error = MessageError::detailed(MessageErrorKind::Security, SecurityErrorKind::WrongDigest as u32);
+        let error = MessageError::detailed(
+            MessageErrorKind::Security,
+            SecurityErrorKind::WrongDigest as u32,
+        );
         assert_eq!(error.counter(), Some(Counter::WrongDigests));
-        let call = MessageError::detailed(MessageErrorKind::Call, SecurityErrorKind::WrongDigest as u32);
+        let call =
+            MessageError::detailed(MessageErrorKind::Call, SecurityErrorKind::WrongDigest as u32);
         assert_eq!(call.counter(), None);
-        assert_eq!(MessageError::new(MessageErrorKind::BadVersion).counter(), Some(Counter::BadVersions));
+        assert_eq!(
+            MessageError::new(MessageErrorKind::BadVersion).counter(),
+            Some(Counter::BadVersions)
+        );
     }
 }

@@ -64,7 +64,11 @@ pub struct MibError {
 impl MibError {
     /// A refusal of the binding at a position, counted from 0 as everywhere else.
     pub fn at(status: ErrorStatus, position: usize) -> Self {
-        MibError { status, index: u32::try_from(position).map_or(0, |at| at.saturating_add(1)), call: 0 }
+        MibError {
+            status,
+            index: u32::try_from(position).map_or(0, |at| at.saturating_add(1)),
+            call: 0,
+        }
     }
 }
 
@@ -139,11 +143,23 @@ pub trait MibAccess {
 
     /// Applies them.
     #[optional]
-    fn set_apply(&self, act: &Activity, set: SetReference, binds: &VarBinds, which: Span) -> Result<(), MibError>;
+    fn set_apply(
+        &self,
+        act: &Activity,
+        set: SetReference,
+        binds: &VarBinds,
+        which: Span,
+    ) -> Result<(), MibError>;
 
     /// Takes an applied SET back, because another module of the same SET failed.
     #[optional]
-    fn set_undo(&self, act: &Activity, set: SetReference, binds: &VarBinds, which: Span) -> Result<(), MibError>;
+    fn set_undo(
+        &self,
+        act: &Activity,
+        set: SetReference,
+        binds: &VarBinds,
+        which: Span,
+    ) -> Result<(), MibError>;
 
     /// Ends the SET.
     #[optional]

@@ -75,12 +75,20 @@ role_error! {
 #[behavior(name = "priv-protocol")]
 pub trait PrivProtocol {
     /// Appends the name of the protocol at a position and answers its numbers.
-    fn protocol(&self, act: &Activity, position: u32, name: &mut List<u32>) -> Result<PrivacyParameters, PrivacyError>;
+    fn protocol(
+        &self,
+        act: &Activity,
+        position: u32,
+        name: &mut List<u32>,
+    ) -> Result<PrivacyParameters, PrivacyError>;
 
     /// Appends the ciphertext, and the salt that the receiver needs.
     // Input and output are apart, because by name an output is empty when the call begins. The module
     // appends the plaintext and encrypts it where it then stands: one copy, no allocation.
-    #[expect(clippy::too_many_arguments, reason = "the abstract service interface of RFC 3414 §1.6.2 has these")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the abstract service interface of RFC 3414 §1.6.2 has these"
+    )]
     fn encrypt(
         &self,
         act: &Activity,
@@ -93,7 +101,10 @@ pub trait PrivProtocol {
     ) -> Result<(), PrivacyError>;
 
     /// Appends the plaintext.
-    #[expect(clippy::too_many_arguments, reason = "the abstract service interface of RFC 3414 §1.6.2 has these")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the abstract service interface of RFC 3414 §1.6.2 has these"
+    )]
     fn decrypt(
         &self,
         act: &Activity,

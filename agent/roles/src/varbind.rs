@@ -40,7 +40,10 @@ impl Span {
 
     /// A stretch that counts in `usize`, if it fits.
     fn fitting(at: usize, len: usize) -> Result<Self, Full> {
-        Ok(Span { at: u32::try_from(at).map_err(|_| Full)?, len: u32::try_from(len).map_err(|_| Full)? })
+        Ok(Span {
+            at: u32::try_from(at).map_err(|_| Full)?,
+            len: u32::try_from(len).map_err(|_| Full)?,
+        })
     }
 }
 
@@ -174,7 +177,11 @@ impl VarBinds {
 
     /// An empty list that never exceeds these numbers: what the callee cannot exceed.
     pub fn bounded(entries: usize, arcs: usize, octets: usize) -> Self {
-        VarBinds { arcs: List::bounded(arcs), octets: List::bounded(octets), entries: List::bounded(entries) }
+        VarBinds {
+            arcs: List::bounded(arcs),
+            octets: List::bounded(octets),
+            entries: List::bounded(entries),
+        }
     }
 
     /// How many bindings there are.
@@ -198,7 +205,8 @@ impl VarBinds {
     pub fn truncate(&mut self, len: usize) {
         let Some(gone) = self.entries.get(len..) else { return };
         let arcs = gone.first().map(|entry| entry.name.at as usize);
-        let octets = gone.iter().find(|entry| entry.has_octets()).map(|entry| entry.data.at as usize);
+        let octets =
+            gone.iter().find(|entry| entry.has_octets()).map(|entry| entry.data.at as usize);
         self.entries.truncate(len);
         arcs.into_iter().for_each(|at| self.arcs.truncate(at));
         octets.into_iter().for_each(|at| self.octets.truncate(at));
@@ -212,7 +220,9 @@ impl VarBinds {
         let (mut arcs, mut octets): (&[u32], &[u8]) = (&[], &[]);
         let number = match value {
             VarValue::Integer(integer) => u64::from(integer.cast_unsigned()),
-            VarValue::Counter32(number) | VarValue::Gauge32(number) | VarValue::TimeTicks(number) => u64::from(number),
+            VarValue::Counter32(number)
+            | VarValue::Gauge32(number)
+            | VarValue::TimeTicks(number) => u64::from(number),
             VarValue::Counter64(number) => number,
             VarValue::IpAddress(address) => u64::from(u32::from_be_bytes(address)),
             VarValue::Octets(bytes) | VarValue::Opaque(bytes) => {
@@ -223,7 +233,10 @@ impl VarBinds {
                 arcs = oid;
                 0
             }
-            VarValue::Unspecified | VarValue::NoSuchObject | VarValue::NoSuchInstance | VarValue::EndOfMibView => 0,
+            VarValue::Unspecified
+            | VarValue::NoSuchObject
+            | VarValue::NoSuchInstance
+            | VarValue::EndOfMibView => 0,
         };
         let kind = value.kind();
         let name_span = Span::fitting(self.arcs.len(), name.len())?;
@@ -464,9 +477,11 @@ mod tests {
             let mut binds = filled();
             binds.truncate(len);
             binds.push(&[2, 2], VarValue::Octets(b"new")).unwrap();
-            let values: Vec<_> = ALL[..len].iter().copied().chain([VarValue::Octets(b"new")]).collect();
+            let values: Vec<_> =
+                ALL[..len].iter().copied().chain([VarValue::Octets(b"new")]).collect();
             assert!(binds.iter().map(|bind| bind.value).eq(values));
-            let arcs: usize = binds.iter().map(|b| b.name.len()).sum::<usize>() + if len > 3 { 3 } else { 0 };
+            let arcs: usize =
+                binds.iter().map(|b| b.name.len()).sum::<usize>() + if len > 3 { 3 } else { 0 };
             assert_eq!(binds.arcs.len(), arcs);
         }
     }

@@ -33,7 +33,14 @@ impl ByName {
         })
     }
 
-    fn output(&self, act: &Activity, method: &str, args: &[Value], name: &str, out: &mut Buf) -> Result<(), AuthError> {
+    fn output(
+        &self,
+        act: &Activity,
+        method: &str,
+        args: &[Value],
+        name: &str,
+        out: &mut Buf,
+    ) -> Result<(), AuthError> {
         let answer = self.invoke(act, method, args)?;
         assert_eq!(answer.get("return"), Some(&Value::Null));
         Ok(out.append(answer.get(name).unwrap().as_bytes().unwrap())?)
@@ -45,28 +52,82 @@ fn oid(arcs: &[u32]) -> Value {
 }
 
 impl AuthProtocol for ByName {
-    fn protocol(&self, act: &Activity, position: u32, name: &mut List<u32>) -> Result<AuthParameters, AuthError> {
+    fn protocol(
+        &self,
+        act: &Activity,
+        position: u32,
+        name: &mut List<u32>,
+    ) -> Result<AuthParameters, AuthError> {
         let answer = self.invoke(act, "protocol", &[position.into()])?;
         name.append(answer.get("name").unwrap().as_oid().unwrap())?;
         Ok(AuthParameters::from_value(answer.get("return").unwrap()).unwrap())
     }
-    fn password_to_key(&self, act: &Activity, protocol: &[u32], password: &[u8], key: &mut Buf) -> Result<(), AuthError> {
+    fn password_to_key(
+        &self,
+        act: &Activity,
+        protocol: &[u32],
+        password: &[u8],
+        key: &mut Buf,
+    ) -> Result<(), AuthError> {
         self.output(act, "password_to_key", &[oid(protocol), password.into()], "key", key)
     }
-    fn localize_key(&self, act: &Activity, protocol: &[u32], key: &[u8], engine_id: &[u8], localized: &mut Buf) -> Result<(), AuthError> {
-        self.output(act, "localize_key", &[oid(protocol), key.into(), engine_id.into()], "localized", localized)
+    fn localize_key(
+        &self,
+        act: &Activity,
+        protocol: &[u32],
+        key: &[u8],
+        engine_id: &[u8],
+        localized: &mut Buf,
+    ) -> Result<(), AuthError> {
+        self.output(
+            act,
+            "localize_key",
+            &[oid(protocol), key.into(), engine_id.into()],
+            "localized",
+            localized,
+        )
     }
-    fn digest(&self, act: &Activity, protocol: &[u32], octets: &[u8], hash: &mut Buf) -> Result<(), AuthError> {
+    fn digest(
+        &self,
+        act: &Activity,
+        protocol: &[u32],
+        octets: &[u8],
+        hash: &mut Buf,
+    ) -> Result<(), AuthError> {
         self.output(act, "digest", &[oid(protocol), octets.into()], "hash", hash)
     }
-    fn prepare_key(&self, act: &Activity, protocol: &[u32], localized: &[u8], prepared: &mut Buf) -> Result<(), AuthError> {
+    fn prepare_key(
+        &self,
+        act: &Activity,
+        protocol: &[u32],
+        localized: &[u8],
+        prepared: &mut Buf,
+    ) -> Result<(), AuthError> {
         self.output(act, "prepare_key", &[oid(protocol), localized.into()], "prepared", prepared)
     }
-    fn sign(&self, act: &Activity, prepared: &[u8], message: &[u8], field: Span, mac: &mut Buf) -> Result<(), AuthError> {
+    fn sign(
+        &self,
+        act: &Activity,
+        prepared: &[u8],
+        message: &[u8],
+        field: Span,
+        mac: &mut Buf,
+    ) -> Result<(), AuthError> {
         self.output(act, "sign", &[prepared.into(), message.into(), field.to_value()], "mac", mac)
     }
-    fn verify(&self, act: &Activity, prepared: &[u8], message: &[u8], field: Span) -> Result<(), AuthError> {
-        self.invoke(act, "auth-protocol.verify", &[prepared.into(), message.into(), field.to_value()]).map(|_| ())
+    fn verify(
+        &self,
+        act: &Activity,
+        prepared: &[u8],
+        message: &[u8],
+        field: Span,
+    ) -> Result<(), AuthError> {
+        self.invoke(
+            act,
+            "auth-protocol.verify",
+            &[prepared.into(), message.into(), field.to_value()],
+        )
+        .map(|_| ())
     }
 }
 
@@ -102,7 +163,9 @@ fn protocols_are_those_of_rfc_7860() {
     let expected: Vec<_> = NAMES
         .iter()
         .zip(numbers)
-        .map(|(name, (key_length, mac_length))| (name.to_vec(), AuthParameters { key_length, mac_length }))
+        .map(|(name, (key_length, mac_length))| {
+            (name.to_vec(), AuthParameters { key_length, mac_length })
+        })
         .collect();
     three_ways(|auth, act| assert_eq!(protocols(auth, act).unwrap(), expected));
 }
@@ -113,22 +176,33 @@ fn keys_are_derived_as_elsewhere() {
     // same steps in Python's hashlib, and what other implementations test themselves against.
     let engine_id = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
     let keys = [
-        ("282a5867ee9aac639ad59df9572c7d3ac0fbc13a905b6df07dbbf00b",
-         "0bd8827c6e29f8065e08e09237f177e410f69b90e1782be682075674"),
-        ("ab51014d1e077f6017df2b12bee5f5aa72993177e9bb569c4dff5a4ca0b4afac",
-         "8982e0e549e866db361a6b625d84cccc11162d453ee8ce3a6445c2d6776f0f8b"),
-        ("e06eccdf2c68a06ed034723c9c26e0db3b669e1e2efed49150b55377a2e98f383c86fb836857444654b287c93f51ff64",
-         "3b298f16164a11184279d5432bf169e2d2a48307de02b3d3f7e2b4f36eb6f0455a53689a3937eea07319a633d2ccba78"),
-        ("7e4396de5aadc77be853819b98c9406265b3a9c37cc3176569847a4e4f6fba63\
+        (
+            "282a5867ee9aac639ad59df9572c7d3ac0fbc13a905b6df07dbbf00b",
+            "0bd8827c6e29f8065e08e09237f177e410f69b90e1782be682075674",
+        ),
+        (
+            "ab51014d1e077f6017df2b12bee5f5aa72993177e9bb569c4dff5a4ca0b4afac",
+            "8982e0e549e866db361a6b625d84cccc11162d453ee8ce3a6445c2d6776f0f8b",
+        ),
+        (
+            "e06eccdf2c68a06ed034723c9c26e0db3b669e1e2efed49150b55377a2e98f383c86fb836857444654b287c93f51ff64",
+            "3b298f16164a11184279d5432bf169e2d2a48307de02b3d3f7e2b4f36eb6f0455a53689a3937eea07319a633d2ccba78",
+        ),
+        (
+            "7e4396de5aadc77be853819b98c9406265b3a9c37cc3176569847a4e4f6fba63\
           dd3a73d04924d31a63f95a601f9385af6be4ed1b37f87d040f7c6ed6f8d38a91",
-         "22a5a36cedfcc085807a128d7bc6c2382167ad6c0dbc5fdff856740f3d84c099\
-          ad1ea87a8db096714d9788bd544047c9021e4229ce27e4c0a69250adfcffbb0b"),
+            "22a5a36cedfcc085807a128d7bc6c2382167ad6c0dbc5fdff856740f3d84c099\
+          ad1ea87a8db096714d9788bd544047c9021e4229ce27e4c0a69250adfcffbb0b",
+        ),
     ];
     three_ways(|auth, act| {
         for (name, (key, localized)) in NAMES.into_iter().zip(keys) {
             let made_key = made(|out| auth.password_to_key(act, name, b"maplesyrup", out));
             assert_eq!(hex(&made_key), key);
-            assert_eq!(hex(&made(|out| auth.localize_key(act, name, &made_key, &engine_id, out))), localized);
+            assert_eq!(
+                hex(&made(|out| auth.localize_key(act, name, &made_key, &engine_id, out))),
+                localized
+            );
         }
     });
 }
@@ -136,7 +210,12 @@ fn keys_are_derived_as_elsewhere() {
 /// What another implementation of HMAC answers.
 fn judge(name: &[u32], key: &[u8], message: &[u8]) -> Vec<u8> {
     fn code<M: hmac::Mac + hmac::KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
-        <M as hmac::Mac>::new_from_slice(key).unwrap().chain_update(message).finalize().into_bytes().to_vec()
+        <M as hmac::KeyInit>::new_from_slice(key)
+            .unwrap()
+            .chain_update(message)
+            .finalize()
+            .into_bytes()
+            .to_vec()
     }
     match name.last() {
         Some(4) => code::<hmac::Hmac<sha2::Sha224>>(key, message),
@@ -154,21 +233,25 @@ fn codes_are_those_of_the_judge() {
         let mut runner = proptest::test_runner::TestRunner::new(runner);
         let message = prop::collection::vec(any::<u8>(), 48..700);
         runner
-            .run(&(0..4usize, any::<[u8; 64]>(), message, any::<prop::sample::Index>()), |(which, key, message, at)| {
-                let (name, (key_length, mac_length)) = (NAMES[which], numbers[which]);
-                let key = &key[..key_length];
-                let at = u32::try_from(at.index(message.len() - mac_length as usize + 1)).unwrap();
-                let field = Span::new(at, mac_length);
-                let prepared = made(|out| auth.prepare_key(act, name, key, out));
-                let mut zeroed = message.clone();
-                zeroed[field.positions()].fill(0);
-                let expected = judge(name, key, &zeroed);
-                let code = made(|out| auth.sign(act, &prepared, &message, field, out));
-                prop_assert_eq!(&code[..], &expected[..mac_length as usize]);
-                zeroed[field.positions()].copy_from_slice(&code);
-                prop_assert_eq!(auth.verify(act, &prepared, &zeroed, field), Ok(()));
-                Ok(())
-            })
+            .run(
+                &(0..4usize, any::<[u8; 64]>(), message, any::<prop::sample::Index>()),
+                |(which, key, message, at)| {
+                    let (name, (key_length, mac_length)) = (NAMES[which], numbers[which]);
+                    let key = &key[..key_length];
+                    let at =
+                        u32::try_from(at.index(message.len() - mac_length as usize + 1)).unwrap();
+                    let field = Span::new(at, mac_length);
+                    let prepared = made(|out| auth.prepare_key(act, name, key, out));
+                    let mut zeroed = message.clone();
+                    zeroed[field.positions()].fill(0);
+                    let expected = judge(name, key, &zeroed);
+                    let code = made(|out| auth.sign(act, &prepared, &message, field, out));
+                    prop_assert_eq!(&code[..], &expected[..mac_length as usize]);
+                    zeroed[field.positions()].copy_from_slice(&code);
+                    prop_assert_eq!(auth.verify(act, &prepared, &zeroed, field), Ok(()));
+                    Ok(())
+                },
+            )
             .unwrap();
     });
 }
@@ -203,7 +286,9 @@ fn a_wrong_argument_is_named_by_its_position() {
         (vec![oid(NAMES[0])], 1),
         (vec![oid(NAMES[0]), octets(), octets()], 2),
     ] {
-        let Err(InvokeError::Call(error)) = component.invoke(&act, "digest", &args) else { panic!("{args:?}") };
+        let Err(InvokeError::Call(error)) = component.invoke(&act, "digest", &args) else {
+            panic!("{args:?}")
+        };
         assert_eq!((error.kind, error.detail), (CallErrorKind::BadArgument, position), "{args:?}");
     }
     let refused = component.invoke(&act, "digest", &[oid(&[1, 3]), octets()]);

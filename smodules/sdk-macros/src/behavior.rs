@@ -40,7 +40,7 @@ struct Method {
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let mut item: ItemTrait = syn::parse2(item)?;
     if !item.generics.params.is_empty() {
-        return Err(Error::new(item.generics.span(), "a behavior cannot be generic: its method table has one layout"));
+        return Err(Error::new_spanned(&item.generics, "a behavior cannot be generic: its method table has one layout"));
     }
     let mut label = kebab(&item.ident.to_string());
     let mut version = 1u32;
@@ -112,7 +112,7 @@ pub(crate) fn first_doc_line(attrs: &[Attribute]) -> String {
 fn method(function: &mut TraitItemFn) -> Result<Method> {
     let sig = &function.sig;
     if !sig.generics.params.is_empty() {
-        return Err(Error::new(sig.generics.span(), "a method of a behavior cannot be generic: it is one slot in a table"));
+        return Err(Error::new_spanned(&sig.generics, "a method of a behavior cannot be generic: it is one slot in a table"));
     }
     if sig.asyncness.is_some() {
         return Err(Error::new(sig.span(), "a method of a behavior cannot be async: a future has no C layout"));
@@ -140,6 +140,9 @@ fn method(function: &mut TraitItemFn) -> Result<Method> {
             "a method of a behavior returns `Result<T, E>` where `E: From<CallError>`: a call can always fail",
         )
     })?;
+
+    one_sided(&answer)?;
+    one_sided(&error)?;
 
     let mut since = 1;
     let mut optional = false;
@@ -211,7 +214,44 @@ fn param(arg: &FnArg) -> Result<Param> {
         },
         ty => Crosses::Value(ty.clone()),
     };
+    match &crosses {
+        Crosses::Value(ty) | Crosses::Ref(ty) | Crosses::Slice(ty) | Crosses::Out(ty) => one_sided(ty)?,
+        Crosses::Text => {}
+    }
     Ok(Param { name: pattern.ident.clone(), crosses })
+}
+
+/// Refuses types that one side's compiler or allocator owns, by the names they usually have. What hides
+/// behind another name is refused by its missing `Crossing`, in more words.
+fn one_sided(ty: &Type) -> Result<()> {
+    let instead = match ty {
+        Type::Tuple(tuple) if !tuple.elems.is_empty() => {
+            "a tuple has no fixed layout: use a `#[repr(C)]` struct with `#[derive(Clone, Copy, Plain)]`"
+        }
+        Type::TraitObject(_) | Type::ImplTrait(_) => {
+            "a trait object belongs to one side's compiler: look the other component up by name"
+        }
+        Type::Path(path) => match path.path.segments.last().map(|last| last.ident.to_string()).as_deref() {
+            Some("String") => "a `String` belongs to one side's allocator: take `&str`, answer through a `&mut Buf`",
+            Some("Vec") => {
+                "a `Vec` belongs to one side's allocator: take `&[T]`, answer through a `&mut List<T>` \
+                 (`&mut Buf` for octets)"
+            }
+            Some("Box" | "Rc" | "Arc") => "an owning pointer belongs to one side's allocator: pass plain data, or a `Handle<T>`",
+            Some("Option") => {
+                "an `Option` has no fixed layout: use a `#[repr(C)]` struct with a kind, \
+                 or an error for the case of none"
+            }
+            Some("usize" | "isize") => "its size differs between targets: use `u32` or `u64`",
+            Some("char") => "not every number is a `char`: use `&str` or `u32`",
+            Some("HashMap" | "BTreeMap" | "HashSet" | "BTreeSet" | "VecDeque") => {
+                "a collection belongs to one side's allocator: answer through a `&mut List<T>` of plain entries"
+            }
+            _ => return Ok(()),
+        },
+        _ => return Ok(()),
+    };
+    Err(Error::new_spanned(ty, instead))
 }
 
 fn result(output: &ReturnType) -> Option<(Type, Type)> {
@@ -281,6 +321,9 @@ impl Param {
     }
 }
 
+// The names that the shims and the proxy need for themselves begin with two underscores, because every
+// other name may be that of a parameter.
+
 fn typed_shim(method: &Method) -> TraitItem {
     let Method { name, params, answer, error, .. } = method;
     let shim = format_ident!("__typed_{}", name);
@@ -291,11 +334,11 @@ fn typed_shim(method: &Method) -> TraitItem {
         #[doc(hidden)]
         #[allow(unsafe_code, improper_ctypes_definitions, clippy::too_many_arguments)]
         unsafe extern "C" fn #shim(
-            this: *const ::core::ffi::c_void,
-            lane: *const ::s_sdk::activity::Lane,
+            __this: *const ::core::ffi::c_void,
+            __lane: *const ::s_sdk::activity::Lane,
             #(#names: #types,)*
-            answer: *mut #answer,
-            error: *mut #error,
+            __answer: *mut #answer,
+            __error: *mut #error,
         ) -> ::s_sdk::abi::Status
         where
             Self: Sized,
@@ -303,8 +346,8 @@ fn typed_shim(method: &Method) -> TraitItem {
             // SAFETY: the host calls the slot of this method on an instance of this type, with arguments
             // that a proxy of the same structural hash lowered.
             unsafe {
-                ::s_sdk::shim::call::<Self, #answer, #error>(this, lane, answer, error, |module, act| {
-                    module.#name(act, #(#lifts),*)
+                ::s_sdk::shim::call::<Self, #answer, #error>(__this, __lane, __answer, __error, |__module, __act| {
+                    __module.#name(__act, #(#lifts),*)
                 })
             }
         }
@@ -328,31 +371,31 @@ fn dynamic_shim(method: &Method) -> TraitItem {
                 continue;
             }
             Crosses::Value(ty) => {
-                takes.push(quote!(let #name: #ty = args.value(#inputs)?;));
+                takes.push(quote!(let #name: #ty = __args.value(#inputs)?;));
                 passes.push(quote!(#name));
             }
             Crosses::Ref(ty) => {
-                takes.push(quote!(let #name: #ty = args.value(#inputs)?;));
+                takes.push(quote!(let #name: #ty = __args.value(#inputs)?;));
                 passes.push(quote!(&#name));
             }
             Crosses::Slice(ty) => {
-                takes.push(quote!(let #name = args.slice::<#ty>(#inputs)?;));
+                takes.push(quote!(let #name = __args.slice::<#ty>(#inputs)?;));
                 passes.push(quote!(&#name));
             }
             Crosses::Text => {
-                takes.push(quote!(let #name = args.text(#inputs)?;));
+                takes.push(quote!(let #name = __args.text(#inputs)?;));
                 passes.push(quote!(#name));
             }
         }
         inputs += 1;
     }
     let answer = if outputs.is_empty() {
-        quote!(::s_sdk::dynamic::Dynamic::answer(&answer, out))
+        quote!(::s_sdk::dynamic::Dynamic::answer(&__answer, __out))
     } else {
         let texts = outputs.iter().map(ToString::to_string);
         quote! {
-            out.put(&::s_sdk::shim::answer_with_outputs(
-                ::s_sdk::dynamic::Dynamic::to_value(&answer),
+            __out.put(&::s_sdk::shim::answer_with_outputs(
+                ::s_sdk::dynamic::Dynamic::to_value(&__answer),
                 &[#((#texts, ::s_sdk::dynamic::Dynamic::to_value(&#outputs))),*],
             ))
         }
@@ -361,25 +404,25 @@ fn dynamic_shim(method: &Method) -> TraitItem {
         #[doc(hidden)]
         #[allow(unsafe_code, unused_variables)]
         unsafe extern "C" fn #shim(
-            this: *const ::core::ffi::c_void,
-            lane: *const ::s_sdk::activity::Lane,
-            args: ::s_sdk::abi::Slice<'_, ::s_sdk::dynamic::ValueRef<'_>>,
-            out: &mut ::s_sdk::dynamic::ValueOut,
+            __this: *const ::core::ffi::c_void,
+            __lane: *const ::s_sdk::activity::Lane,
+            __args: ::s_sdk::abi::Slice<'_, ::s_sdk::dynamic::ValueRef<'_>>,
+            __out: &mut ::s_sdk::dynamic::ValueOut,
         ) -> ::s_sdk::abi::Status
         where
             Self: Sized,
         {
             // SAFETY: the host calls the entry of this method on an instance of this type.
             unsafe {
-                ::s_sdk::shim::dynamic::<Self>(this, lane, args, out, #inputs, |module, act, args, out| {
+                ::s_sdk::shim::dynamic::<Self>(__this, __lane, __args, __out, #inputs, |__module, __act, __args, __out| {
                     #(#takes)*
-                    ::core::result::Result::Ok(match module.#name(act, #(#passes),*) {
-                        ::core::result::Result::Ok(answer) => {
+                    ::core::result::Result::Ok(match __module.#name(__act, #(#passes),*) {
+                        ::core::result::Result::Ok(__answer) => {
                             #answer;
                             ::s_sdk::abi::Status::OK
                         }
-                        ::core::result::Result::Err(error) => {
-                            out.put(&::s_sdk::dynamic::Dynamic::to_value(&error));
+                        ::core::result::Result::Err(__error) => {
+                            __out.put(&::s_sdk::dynamic::Dynamic::to_value(&__error));
                             ::s_sdk::abi::Status::ERR
                         }
                     })
@@ -500,8 +543,8 @@ fn proxy(item: &ItemTrait, methods: &[Method]) -> TokenStream {
         let texts = outputs.iter().map(ToString::to_string);
         let from_answer = if outputs.is_empty() {
             quote! {
-                match <#answer as ::s_sdk::dynamic::Dynamic>::from_value(&answer) {
-                    ::core::option::Option::Some(answer) => ::core::result::Result::Ok(answer),
+                match <#answer as ::s_sdk::dynamic::Dynamic>::from_value(&__answer) {
+                    ::core::option::Option::Some(__answer) => ::core::result::Result::Ok(__answer),
                     ::core::option::Option::None => ::core::result::Result::Err(
                         ::s_sdk::CallError::new(::s_sdk::error::CallErrorKind::BadAnswer).into(),
                     ),
@@ -509,35 +552,35 @@ fn proxy(item: &ItemTrait, methods: &[Method]) -> TokenStream {
             }
         } else {
             quote! {
-                #(::s_sdk::shim::refill(#outputs, &answer, #texts)?;)*
-                ::core::result::Result::Ok(::s_sdk::shim::part_of_answer(&answer, "return")?)
+                #(::s_sdk::shim::refill(#outputs, &__answer, #texts)?;)*
+                ::core::result::Result::Ok(::s_sdk::shim::part_of_answer(&__answer, "return")?)
             }
         };
         quote! {
             #[inline]
             #[allow(unsafe_code)]
             #sig {
-                let (bound, function) = self.0.method(#act, #slot)?;
-                let ::core::option::Option::Some(function) = function else {
-                    let answer = self.0.lacking(#act, bound, #text, &[#(#values),*])?;
+                let (__bound, __function) = self.0.method(#act, #slot)?;
+                let ::core::option::Option::Some(__function) = __function else {
+                    let __answer = self.0.lacking(#act, __bound, #text, &[#(#values),*])?;
                     return { #from_answer };
                 };
-                let mut answer = ::core::mem::MaybeUninit::<#answer>::uninit();
-                let mut error = ::core::mem::MaybeUninit::<#error>::uninit();
+                let mut __answer = ::core::mem::MaybeUninit::<#answer>::uninit();
+                let mut __error = ::core::mem::MaybeUninit::<#error>::uninit();
                 // SAFETY: the host put a function of this structural hash into the slot; the binding is
                 // pinned, so instance and function outlive the call; outputs are read as the status says.
                 unsafe {
-                    let function = ::core::mem::transmute::<::s_sdk::abi::ErasedFn, #c_type>(function);
-                    match function(
-                        bound.instance,
+                    let __function = ::core::mem::transmute::<::s_sdk::abi::ErasedFn, #c_type>(__function);
+                    match __function(
+                        __bound.instance,
                         #act.lane(),
                         #(#lowers,)*
-                        answer.as_mut_ptr(),
-                        error.as_mut_ptr(),
+                        __answer.as_mut_ptr(),
+                        __error.as_mut_ptr(),
                     ) {
-                        ::s_sdk::abi::Status::OK => ::core::result::Result::Ok(answer.assume_init()),
-                        ::s_sdk::abi::Status::ERR => ::core::result::Result::Err(error.assume_init()),
-                        status => ::core::result::Result::Err(self.0.failed(#act, bound, status).into()),
+                        ::s_sdk::abi::Status::OK => ::core::result::Result::Ok(__answer.assume_init()),
+                        ::s_sdk::abi::Status::ERR => ::core::result::Result::Err(__error.assume_init()),
+                        __status => ::core::result::Result::Err(self.0.failed(#act, __bound, __status).into()),
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! `#[derive(Plain)]` and `#[derive(Crossing)]`: the layout of a type as data, and its form as a value.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Fields, Ident, Result};
 
@@ -88,10 +88,11 @@ fn structure(input: &DeriveInput, fields: &Fields, kind: Kind) -> Result<TokenSt
             quote!(#sdk::shape::Crossing),
         ),
     };
+    let checks = types.iter().map(|ty| quote_spanned!(ty.span()=> every_field_crosses::<#ty>();));
     Ok(quote! {
         const _: () = {
             const fn every_field_crosses<T: #bound>() {}
-            #(every_field_crosses::<#types>();)*
+            #(#checks)*
         };
         // SAFETY: `repr(C)`, and the parts name every field with its offset.
         #[allow(unsafe_code)]

@@ -246,7 +246,7 @@ impl Activity {
         let at = handle.offset as usize;
         let fits = handle.serial == lane.serial.get()
             && at >= 8
-            && at % align_of::<T>().max(8) == 0
+            && at.is_multiple_of(align_of::<T>().max(8))
             && at + size_of::<T>() <= lane.kept.get() as usize;
         if !fits {
             return Err(stale);

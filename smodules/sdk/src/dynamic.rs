@@ -206,6 +206,11 @@ impl Default for ValueOut {
 }
 
 /// Plain data that has a form as a [`Value`]: what dynamic calls need of results and parameters.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no form as a value, so callers by name cannot pass or receive it",
+    label = "a call by name needs this as a value",
+    note = "`#[derive(Plain)]` and `#[derive(Crossing)]` write that form"
+)]
 pub trait Dynamic: Sized {
     /// The value.
     fn to_value(&self) -> Value;
@@ -393,6 +398,12 @@ impl Dynamic for CallError {
 }
 
 /// What a method writes besides its result, for dynamic calls: starts empty, read at the end.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an output",
+    label = "an output is something that grows, owned by the caller",
+    note = "an output is a `&mut Buf`, a `&mut List<T>`, or a `#[repr(C)]` struct of those with `#[derive(Crossing)]`",
+    note = "plain data is answered as the result: `Result<T, E>`"
+)]
 pub trait Output: Dynamic {
     /// Empty.
     fn open() -> Self;

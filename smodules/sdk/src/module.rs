@@ -11,6 +11,11 @@ use crate::value::Value;
 use std::fmt;
 
 /// One version of an implementation.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a module yet",
+    label = "how is it created?",
+    note = "write `impl Module for {Self}` with at least `init`"
+)]
 pub trait Module: Send + Sync + Sized + 'static {
     /// Creates the instance. It does not serve yet: other modules of its group may still be missing.
     fn init(host: Host) -> Result<Self, Refusal>;
@@ -44,6 +49,11 @@ pub trait Module: Send + Sync + Sized + 'static {
 }
 
 /// A module whose state moves to its successor. `#[s_module(…, carries_state)]` announces it.
+#[diagnostic::on_unimplemented(
+    message = "`carries_state` promises a state, but `{Self}` exports none",
+    label = "what does its successor take over?",
+    note = "write `impl CarriesState for {Self}`, or take `carries_state` away"
+)]
 pub trait CarriesState: Module {
     /// What is carried, with its mapping rules.
     type State: State;
@@ -57,6 +67,11 @@ pub trait CarriesState: Module {
 
 /// A module with a mailbox, timers and signals, run by the host's task.
 /// `#[s_module(…, active)]` announces it.
+#[diagnostic::on_unimplemented(
+    message = "`active` promises a mailbox, but `{Self}` handles no messages",
+    label = "what becomes of a message?",
+    note = "write `impl Active for {Self}`, or take `active` away"
+)]
 pub trait Active: Module {
     /// A message from the mailbox: one activity each, in the order they were sent.
     fn on_message(&self, act: &Activity, kind: &str, payload: &Value);

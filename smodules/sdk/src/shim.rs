@@ -219,12 +219,22 @@ pub const fn join<const N: usize>(groups: &[&'static [MethodEntry]]) -> [MethodE
 }
 
 /// The description of a behavior, through its trait object.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a behavior",
+    label = "a module implements behaviors only",
+    note = "put `#[behavior]` on the trait"
+)]
 pub trait Behavior {
     /// Its description.
     const DESC: &'static BehaviorDesc;
 }
 
 /// The method table of a behavior for one module type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a behavior of the module `{M}`",
+    label = "a module implements behaviors only",
+    note = "put `#[behavior]` on the trait, and implement it and `Module` for the type"
+)]
 pub trait BehaviorFor<M> {
     /// All methods of the behavior, with the module's functions.
     const ENTRIES: &'static [MethodEntry];

@@ -8,13 +8,14 @@
 //! hangs stops its own swap and nothing else, and the timing service can take that swap over.
 
 use crate::manager::Inner;
-use crate::member::{Member, Source};
+use crate::member::Member;
 use crate::request::Versions;
 use crate::timing::Report;
 use s_proxy::{Body, Closed, Group};
 use s_transaction::journal::{Bound, Digest, Set};
 use s_transaction::{Action, Confirm, Control, Event, Outcome, Output, PhaseEvent, Plan, Refusal, Transaction, Trouble, Vote};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,10 @@ pub(crate) struct Execution {
     pub(crate) inner: Arc<Inner>,
     pub(crate) txn: u64,
     pub(crate) components: Vec<String>,
+    /// The versions that come, in the order of the components.
+    comes: Vec<Option<String>>,
+    /// The successors' generations once they serve, else 0: looked at without a member's lock.
+    generations: Vec<AtomicU64>,
     machine: Mutex<Machine>,
     members: Vec<Mutex<Member>>,
     gate: Mutex<GateState>,
@@ -97,6 +102,8 @@ impl Execution {
         let transaction = Transaction::begin(plan, inner.now())?;
         Ok(Arc::new(Execution {
             components: members.iter().map(|member| member.component.name().to_owned()).collect(),
+            comes: members.iter().map(|member| member.source.version()).collect(),
+            generations: members.iter().map(|_| AtomicU64::new(0)).collect(),
             members: members.into_iter().map(Mutex::new).collect(),
             machine: Mutex::new(Machine { transaction, next_deadline: None }),
             gate: Mutex::default(),
@@ -142,16 +149,10 @@ impl Execution {
     /// Something went wrong in a generation: ours?
     pub(crate) fn trouble(self: &Arc<Self>, report: &Report) {
         let Some(member) = self.components.iter().position(|name| *name == report.component) else { return };
-        // A member whose code runs just now is not serving its successor yet, or is being taken back.
-        let ours = match self.members[member].try_lock() {
-            Ok(member) => member.generation == Some(report.generation),
-            Err(TryLockError::Poisoned(member)) => member.into_inner().generation == Some(report.generation),
-            Err(TryLockError::WouldBlock) => false,
-        };
-        if ours {
+        if self.generations[member].load(Ordering::Acquire) == report.generation {
             let trouble = Trouble::Panic(report.message.clone());
             self.answer(Event::Trouble { member, trouble });
-            self.go_on();
+            self.take_over();
         }
     }
 
@@ -163,8 +164,18 @@ impl Execution {
                 return;
             }
             machine.transaction.handle_timeout(now);
+            machine.next_deadline = None;
         }
-        self.go_on();
+        self.take_over();
+    }
+
+    /// Goes on with the swap on a thread of its own: the timing service serves all swaps and waits for none.
+    fn take_over(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        let thread = std::thread::Builder::new().name(format!("swap-{}", self.txn));
+        if thread.spawn(move || this.go_on()).is_err() {
+            self.go_on();
+        }
     }
 
     fn answer(&self, event: Event) {
@@ -217,7 +228,7 @@ impl Execution {
     fn act(self: &Arc<Self>, action: Action, until: Duration) -> Event {
         let until = self.inner.instant(until);
         if let Action::Prepare(member) = action {
-            let vote = match lock(&self.members[member]).prepare() {
+            let vote = match self.member(member).and_then(|member| member.prepare()) {
                 Ok(()) => Vote::Yes,
                 Err(why) => Vote::No(why),
             };
@@ -229,56 +240,72 @@ impl Execution {
         }
     }
 
+    /// A member, unless an earlier action of it is still in the module's code.
+    fn member(&self, m: usize) -> Result<MutexGuard<'_, Member>, String> {
+        match self.members[m].try_lock() {
+            Ok(member) => Ok(member),
+            Err(TryLockError::Poisoned(member)) => Ok(member.into_inner()),
+            Err(TryLockError::WouldBlock) => Err("the module is still in its own code, and did not come back".into()),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = Result<MutexGuard<'_, Member>, String>> {
+        (0..self.members.len()).map(|m| self.member(m))
+    }
+
     fn carry_out(&self, action: Action, until: Instant) -> Result<(), String> {
         let inner = &self.inner;
         match action {
-            Action::Verify(m) => lock(&self.members[m]).verify(inner, &self.after),
-            Action::Load(m) => lock(&self.members[m]).load(inner),
-            Action::Preflight(m) => lock(&self.members[m]).preflight(inner),
+            Action::Verify(m) => self.member(m)?.verify(inner, &self.after),
+            Action::Load(m) => self.member(m)?.load(inner),
+            Action::Preflight(m) => self.member(m)?.preflight(inner),
             Action::Prepare(_) => Ok(()),
             Action::ReserveJournal => {
-                let set = self.set_after();
-                inner.journal(|journal| journal.begin(self.txn, self.components.clone(), &set))?;
+                let set = self.set_after()?;
+                inner.journal(|journal| journal.begin(self.txn, self.components.clone(), &self.set_before, &set))?;
                 *lock(&self.set_after) = Some(set);
                 Ok(())
             }
             Action::Quiesce => self.quiesce(until),
             Action::MapState(m) => {
-                let mut member = lock(&self.members[m]);
+                let mut member = self.member(m)?;
                 let state = member.map_state()?;
                 member.keep_state(state);
                 Ok(())
             }
             Action::WriteCommit => {
-                let set = lock(&self.set_after).take().ok_or("no space was reserved for the record")?;
+                let set = lock(&self.set_after).clone().ok_or("no space was reserved for the record")?;
                 inner.journal(|journal| journal.commit(self.txn, self.by_operator, set))
             }
             Action::Flip => self.flip(until),
-            Action::OpenGates | Action::OpenGatesBack => self.open_gates(),
+            Action::OpenGates | Action::OpenGatesBack => {
+                self.open_gates();
+                Ok(())
+            }
             Action::SyncJournal | Action::SyncRollback => inner.journal(|journal| journal.sync()),
             Action::Release(m) => self.release(m, until),
             Action::StartConfirm => Ok(()),
             Action::WriteConfirm => {
-                let epochs = self.epochs();
+                let epochs = self.epochs()?;
                 inner.journal(|journal| journal.confirm(self.txn, &epochs))
             }
             Action::Retire(m) => self.retire(m, until),
             Action::WriteAbort => inner.journal(|journal| journal.abort(self.txn)),
             Action::Discard(m) => self.discard(m, until),
             Action::QuiesceBack => self.quiesce_back(until),
-            Action::MapStateBack(m) => lock(&self.members[m]).map_state_back(),
+            Action::MapStateBack(m) => self.member(m)?.map_state_back(),
             Action::WriteRollback => inner.journal(|journal| journal.rollback(self.txn)),
             Action::FlipBack => self.flip_back(until),
         }
     }
 
     /// The complete set after this swap.
-    fn set_after(&self) -> Set {
+    fn set_after(&self) -> Result<Set, String> {
         let mut set = self.set_before.clone();
-        for member in &self.members {
-            let member = lock(member);
+        for (member, comes) in self.all().zip(&self.comes) {
+            let member = member?;
             let name = member.component.name().to_owned();
-            match member.source.version() {
+            match comes.clone() {
                 Some(version) => {
                     let package = member.admitted.as_ref().map(|admitted| Digest(admitted.digest().0));
                     set.insert(name, Bound { version, package });
@@ -288,7 +315,7 @@ impl Execution {
                 }
             }
         }
-        set
+        Ok(set)
     }
 
     // ===== The closed gate =====
@@ -306,19 +333,19 @@ impl Execution {
                     None => "callers stayed inside".into(),
                 });
             }
-            critical = self.critical();
+            critical = self.critical()?;
             if critical.is_some() {
                 std::thread::sleep(Duration::from_micros(200));
                 continue;
             }
-            let successors: Vec<_> = self.each(|member| (member.component, member.successor.clone()));
+            let successors = self.each(|member| (member.component, member.successor.clone()))?;
             let group = self.inner.control.bind(&successors);
             let closed = self.inner.control.close(&group, until).ok_or("another swap kept the gate")?;
             if closed.drain(until).is_err() {
                 return Err("callers stayed inside".into());
             }
             // A section that began between the look and the closing: let it end.
-            critical = self.critical();
+            critical = self.critical()?;
             if critical.is_some() {
                 drop(closed);
                 continue;
@@ -326,26 +353,26 @@ impl Execution {
             let mut gate = lock(&self.gate);
             (gate.closed, gate.group) = (Some(closed), Some(group));
             drop(gate);
-            return self.members.iter().try_for_each(|member| lock(member).hold());
+            return self.all().try_for_each(|member| member?.hold());
         }
     }
 
-    fn each<T>(&self, look: impl Fn(&Member) -> T) -> Vec<T> {
-        self.members.iter().map(|member| look(&lock(member))).collect()
+    fn each<T>(&self, look: impl Fn(&Member) -> T) -> Result<Vec<T>, String> {
+        self.all().map(|member| Ok(look(&*member?))).collect()
     }
 
-    fn critical(&self) -> Option<String> {
-        self.members.iter().find_map(|member| {
-            let member = lock(member);
+    fn critical(&self) -> Result<Option<String>, String> {
+        let critical = self.each(|member| {
             let critical = member.predecessor.as_ref().is_some_and(|body| body.is_critical());
             critical.then(|| member.component.name().to_owned())
-        })
+        });
+        Ok(critical?.into_iter().flatten().next())
     }
 
     /// The successors start; then all generations move at once.
     fn flip(&self, until: Instant) -> Result<(), String> {
-        for member in &self.members {
-            if let Some(successor) = &lock(member).successor {
+        for member in self.all() {
+            if let Some(successor) = &member?.successor {
                 successor.instance().restart().map_err(|why| format!("restart: {why}"))?;
             }
         }
@@ -355,7 +382,7 @@ impl Execution {
         let flipped = match (&gate.closed, group) {
             (Some(closed), Some(group)) => closed.flip(group),
             _ => {
-                let successors: Vec<_> = self.each(|member| (member.component, member.successor.clone()));
+                let successors = self.each(|member| (member.component, member.successor.clone()))?;
                 let group = control.bind(&successors);
                 control.flip_open(group, until).ok_or("another swap kept the gate")?
             }
@@ -363,9 +390,9 @@ impl Execution {
         gate.epoch = Some(flipped.epoch);
         gate.flipped = true;
         drop(gate);
-        for (member, before) in self.members.iter().zip(flipped.before) {
-            let mut member = lock(member);
-            member.generation = Some(member.component.current().number());
+        for ((m, member), before) in self.all().enumerate().zip(flipped.before) {
+            let mut member = member?;
+            self.generations[m].store(member.component.current().number(), Ordering::Release);
             control.keep_predecessor(member.component, Some(Arc::clone(&before)));
             member.before = Some(before);
         }
@@ -373,23 +400,25 @@ impl Execution {
     }
 
     /// Opens what is closed. Predecessors that are still current wake up first.
-    fn open_gates(&self) -> Result<(), String> {
-        let mut gate = lock(&self.gate);
-        let mut woken = Ok(());
-        if !gate.flipped {
-            for member in &self.members {
+    fn open_gates(&self) {
+        if !lock(&self.gate).flipped {
+            for member in self.all() {
                 // A member that hangs in its own code must not keep the gate closed.
-                if let Ok(mut member) = member.try_lock() {
-                    woken = woken.and(member.wake());
+                if let Err(why) = member.and_then(|mut member| member.wake()) {
+                    self.inner.warn("swap-manager", &format!("swap {}: a predecessor was not woken: {why}", self.txn));
                 }
             }
         }
+        self.open();
+    }
+
+    fn open(&self) {
+        let mut gate = lock(&self.gate);
         gate.closed = None;
         gate.group = None;
         let untold = std::mem::take(&mut gate.untold);
         drop(gate);
         untold.iter().for_each(|event| self.inner.tell(event));
-        woken
     }
 
     // ===== After the commit =====
@@ -397,7 +426,7 @@ impl Execution {
     /// Waits until nobody is on the predecessor any more, and puts it to rest.
     fn release(&self, m: usize, until: Instant) -> Result<(), String> {
         self.passed(until)?;
-        lock(&self.members[m]).hold()
+        self.member(m)?.hold()
     }
 
     fn passed(&self, until: Instant) -> Result<(), String> {
@@ -408,7 +437,7 @@ impl Execution {
     /// Ends the predecessor.
     fn retire(&self, m: usize, until: Instant) -> Result<(), String> {
         self.passed(until)?;
-        let mut member = lock(&self.members[m]);
+        let mut member = self.member(m)?;
         drop(self.inner.control.keep_predecessor(member.component, None));
         let ended = member.drop_predecessor();
         self.inner.replace_module(member.component.name(), member.module.take());
@@ -418,17 +447,12 @@ impl Execution {
     /// Ends a successor that serves no longer, or never did.
     fn discard(&self, m: usize, until: Instant) -> Result<(), String> {
         self.passed(until)?;
-        match self.members[m].try_lock() {
-            Ok(mut member) => {
-                member.generation = None;
-                member.drop_successor(&self.inner)
-            }
-            Err(_) => Err("it is still in its own code; it stays loaded, and never serves".into()),
-        }
+        self.generations[m].store(0, Ordering::Release);
+        self.member(m).map_err(|why| format!("{why}; it stays loaded, and never serves"))?.drop_successor(&self.inner)
     }
 
     fn quiesce_back(&self, until: Instant) -> Result<(), String> {
-        let predecessors: Vec<_> = self.each(|member| (member.component, member.predecessor.clone()));
+        let predecessors = self.each(|member| (member.component, member.predecessor.clone()))?;
         let group = self.inner.control.bind(&predecessors);
         let closed = self.inner.control.close(&group, until).ok_or("another swap kept the gate")?;
         let drained = closed.drain(until);
@@ -436,7 +460,7 @@ impl Execution {
         (gate.closed, gate.group) = (Some(closed), Some(group));
         drop(gate);
         drained.map_err(|_| "callers stayed inside".to_owned())?;
-        self.members.iter().try_for_each(|member| match &lock(member).successor {
+        self.all().try_for_each(|member| match &member?.successor {
             Some(successor) => successor.instance().hold().map_err(|why| format!("hold: {why}")),
             None => Ok(()),
         })
@@ -444,8 +468,8 @@ impl Execution {
 
     /// Makes every predecessor current and awake.
     fn flip_back(&self, until: Instant) -> Result<(), String> {
-        for member in &self.members {
-            lock(member).wake()?;
+        for member in self.all() {
+            member?.wake()?;
         }
         let mut gate = lock(&self.gate);
         if !gate.flipped {
@@ -460,7 +484,7 @@ impl Execution {
                 if let Some(epoch) = gate.epoch {
                     let _ = control.pass(epoch, until);
                 }
-                let predecessors: Vec<_> = self.each(|member| (member.component, member.predecessor.clone()));
+                let predecessors = self.each(|member| (member.component, member.predecessor.clone()))?;
                 let group = control.bind(&predecessors);
                 match closed {
                     Some(closed) => closed.flip(group),
@@ -470,8 +494,8 @@ impl Execution {
         };
         gate.epoch = Some(flipped.epoch);
         drop(gate);
-        for member in &self.members {
-            let mut member = lock(member);
+        for member in self.all() {
+            let mut member = member?;
             control.keep_predecessor(member.component, None);
             member.before = None;
         }
@@ -491,28 +515,33 @@ impl Execution {
     }
 
     fn end(self: &Arc<Self>, outcome: Outcome) {
+        // Whatever became of the step that should have opened them: no gate outlives its swap.
+        self.open();
         self.inner.ended(self, &outcome);
         *lock(&self.ended) = Some(outcome);
         self.ending.notify_all();
     }
 
-    /// Whether this swap changes a component.
-    pub(crate) fn touches(&self, component: &str) -> bool {
-        self.components.iter().any(|name| name == component)
+    /// The set that serves after this outcome.
+    pub(crate) fn serving_after(&self, outcome: &Outcome) -> Set {
+        let all = outcome.serving.iter().zip(&self.comes).all(|(serving, comes)| serving.version == *comes);
+        match lock(&self.set_after).clone() {
+            Some(set) if all => set,
+            _ => self.set_before.clone(),
+        }
     }
 
     /// The epochs that packages of this swap bring.
-    fn epochs(&self) -> BTreeMap<String, u64> {
+    fn epochs(&self) -> Result<BTreeMap<String, u64>, String> {
         let each = self.each(|member| {
             let epoch = member.admitted.as_ref().map(|admitted| admitted.manifest().epoch)?;
             Some((member.component.name().to_owned(), epoch))
         });
-        each.into_iter().flatten().collect()
+        Ok(each?.into_iter().flatten().collect())
     }
 
     /// Components that this swap leaves without a module.
-    pub(crate) fn removed(&self) -> Vec<String> {
-        let each = self.each(|m| matches!(m.source, Source::Nothing).then(|| m.component.name().to_owned()));
-        each.into_iter().flatten().collect()
+    pub(crate) fn removed(&self) -> impl Iterator<Item = &String> {
+        self.components.iter().zip(&self.comes).filter(|(_, comes)| comes.is_none()).map(|(name, _)| name)
     }
 }

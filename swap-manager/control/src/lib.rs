@@ -19,7 +19,6 @@ mod member;
 pub mod request;
 pub mod status;
 mod surroundings;
-mod tasks_stub;
 mod timing;
 
 pub use manager::{Config, Preflight, StartError, Started, SwapError, SwapManager, Ticket};

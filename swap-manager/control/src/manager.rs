@@ -7,7 +7,7 @@ use crate::status::{ComponentStatus, LetGo, RunningSwap, Status};
 use crate::surroundings::{Around, Counters, LogSink};
 use crate::timing::{self, Running};
 use s_events::Events;
-use s_loader::{Budget, LoadedModule, Loader};
+use s_loader::{Budget, LoadedModule, Loader, Origin};
 use s_package::admit::{Admitted, UsedOverride};
 use s_package::archive::Limits;
 use s_package::text::{Name, Triple};
@@ -21,12 +21,12 @@ use s_sdk::abi::ModuleDescriptor;
 use s_sdk::value::Value;
 use s_sdk::Level;
 use s_state::resident::ResidentTables;
-use crate::tasks_stub::TasksStub as Tasks;
+use s_tasks::{TaskError, Tasks};
 use s_transaction::journal::{Bound, Candidate, Digest, Set};
 use s_transaction::{Control, History, Member as Planned, Outcome, PhaseEvent, Plan, Refusal};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How an application's swap manager is set up.
@@ -81,14 +81,17 @@ pub enum SwapError {
     /// The request is no plan.
     #[error(transparent)]
     Request(#[from] RequestFault),
-    /// Another swap has one of the components.
-    #[error("swap {txn} is changing `{component}` just now (phase {phase}); wait for its end, or abort it")]
+    /// Another swap runs.
+    #[error(
+        "swap {txn} of {components} is running (phase {phase}); there is one swap at a time: \
+         wait for its end, confirm it, or abort it"
+    )]
     Busy {
-        /// The swap that has it.
+        /// The swap that runs.
         txn: u64,
-        /// The component.
-        component: String,
-        /// Where that swap is.
+        /// What it changes.
+        components: String,
+        /// Where it is.
         phase: String,
     },
     /// No swap with this number runs.
@@ -147,7 +150,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) preflight: Preflight,
     pub(crate) tables: Arc<ResidentTables>,
-    events: Arc<Events>,
+    events: Events,
     tasks: Arc<Tasks>,
     counters: Counters,
     log: LogSink,
@@ -159,6 +162,8 @@ pub(crate) struct Inner {
     modules: Mutex<BTreeMap<String, Arc<LoadedModule>>>,
     replays: Mutex<BTreeMap<String, Vec<Replay>>>,
     let_go: Mutex<VecDeque<LetGo>>,
+    /// The set that serves, as the journal names it.
+    serving: Mutex<Set>,
     started: Instant,
 }
 
@@ -201,7 +206,7 @@ impl Inner {
 
     /// The set that serves now.
     pub(crate) fn set(&self) -> Set {
-        lock(&self.repository).current().map(|committed| committed.set).unwrap_or_default()
+        lock(&self.serving).clone()
     }
 
     pub(crate) fn journal(&self, act: impl FnOnce(&mut Repository) -> Result<(), RepositoryFault>) -> Result<(), String> {
@@ -214,6 +219,18 @@ impl Inner {
 
     pub(crate) fn code(&self, module: &Arc<LoadedModule>) -> Code {
         Code::new(module.descriptor(), Arc::new(module.instance()))
+    }
+
+    /// Makes sure that an active module's component has its task, before the module is created: it may
+    /// subscribe or set a timer at once.
+    pub(crate) fn give_task(&self, component: &'static Component, module: &LoadedModule) -> Result<(), String> {
+        if !module.is_active() {
+            return Ok(());
+        }
+        match self.tasks.start(component, s_tasks::Options::default()) {
+            Ok(_) | Err(TaskError::Taken { .. }) => Ok(()),
+            Err(error) => Err(chain(&error)),
+        }
     }
 
     pub(crate) fn replays(&self, component: &str) -> Vec<Replay> {
@@ -249,6 +266,9 @@ impl Inner {
 
     /// Unloads a module that is out of service, or says why it stays.
     pub(crate) fn let_go(&self, module: Arc<LoadedModule>) {
+        if module.origin() == Origin::Linked {
+            return;
+        }
         let (component, version) = (module.component().to_owned(), module.version().to_string());
         let fate = self.loader.unload(module).to_string();
         let mut fates = lock(&self.let_go);
@@ -288,8 +308,9 @@ impl Inner {
     pub(crate) fn ended(&self, execution: &Arc<Execution>, outcome: &Outcome) {
         let committed = outcome.verdict == s_transaction::Verdict::Committed;
         if committed {
-            execution.removed().iter().for_each(|component| self.tables.forget(component));
+            execution.removed().for_each(|component| self.tables.forget(component));
         }
+        *lock(&self.serving) = execution.serving_after(outcome);
         lock(&self.running).retain(|running| !Arc::ptr_eq(running, execution));
         lock(&self.history).keep(outcome.clone());
         let level = if committed { Level::Info } else { Level::Warning };
@@ -347,20 +368,20 @@ impl SwapManager {
         let target = Triple::parse(target).map_err(|_| StartError::Target(target.to_owned()))?;
         let (reports, troubles) = std::sync::mpsc::channel();
         let counters = Counters::default();
-        let events = Arc::new(Events::new());
-        let tasks = Arc::new(Tasks::new());
+        let events = Events::new();
         let tables = Arc::new(ResidentTables::new());
-        let around = Around {
+        let around = Arc::new(Around {
             log: Arc::clone(&config.log),
             counters: Arc::clone(&counters),
-            events: Arc::clone(&events),
-            tasks: Arc::clone(&tasks),
+            events: events.clone(),
+            tasks: OnceLock::new(),
             tables: Arc::clone(&tables),
             lent: Mutex::default(),
             reports: Mutex::new(reports),
-        };
+        });
         let fence = s_loader::membarrier::register().map_or(Fence::Everywhere, Fence::ByWriter);
-        let (runtime, control) = Runtime::start(Arc::new(around), fence);
+        let (runtime, control) = Runtime::start(Arc::clone(&around) as _, fence);
+        let tasks = around.tasks.get_or_init(|| Arc::new(Tasks::new(runtime, events.clone()))).clone();
         let running = Running::default();
         let timing = Arc::clone(&running);
         let service = std::thread::Builder::new().name("swap-timing".into());
@@ -385,6 +406,7 @@ impl SwapManager {
             modules: Mutex::default(),
             replays: Mutex::default(),
             let_go: Mutex::default(),
+            serving: Mutex::default(),
             started: Instant::now(),
         }));
         if let Some(cut) = cut {
@@ -469,6 +491,7 @@ impl SwapManager {
                     LoadedModule::linked(descriptor).map_err(|error| error.to_string())?
                 }
             };
+            inner.give_task(component, &module)?;
             let body = inner.control.create(component, inner.code(&module)).map_err(|error| format!("{name}: {error}"))?;
             members.push((component, body, module));
         }
@@ -486,12 +509,10 @@ impl SwapManager {
         let soon = Instant::now() + Duration::from_secs(5);
         inner.control.flip_open(inner.control.bind(&bodies), soon).ok_or("another swap kept the gate")?;
         for (component, body, module) in members {
-            if module.is_active() {
-                inner.tasks.start(inner.runtime, component);
-            }
             drop(body);
             inner.replace_module(component.name(), Some(module));
         }
+        lock(&inner.serving).clone_from(set);
         Ok(())
     }
 
@@ -529,7 +550,7 @@ impl SwapManager {
     /// Begins a swap. It goes on by itself; the ticket tells its end.
     ///
     /// # Errors
-    /// The request is no plan, or another swap has one of the components.
+    /// The request is no plan, or another swap runs.
     pub fn begin(&self, request: Request) -> Result<Ticket, SwapError> {
         let inner = &self.0;
         let mut members = Vec::new();
@@ -559,19 +580,17 @@ impl SwapManager {
             planned.push(Planned { component, change, gated: member.is_gated() });
         }
         let after = self.versions_after(&members);
-        // From the look at what runs to the entry of this swap nobody else may enter.
+        // One swap at a time: each record names the whole set, so a second one would decide on a set that
+        // the first may yet take back. From this look to the entry of this swap nobody else may enter.
         let mut running = lock(&inner.running);
-        for other in running.iter() {
-            if let Some(component) = planned.iter().map(|member| &member.component).find(|name| other.touches(name)) {
-                return Err(SwapError::Busy {
-                    txn: other.txn,
-                    component: component.clone(),
-                    phase: other.phase().map_or("ended", |phase| phase.name()).to_owned(),
-                });
-            }
+        if let Some(other) = running.first() {
+            return Err(SwapError::Busy {
+                txn: other.txn,
+                components: other.components.join(", "),
+                phase: other.phase().map_or("ended", |phase| phase.name()).to_owned(),
+            });
         }
-        let numbered = running.iter().map(|other| other.txn + 1).max().unwrap_or(0);
-        let id = lock(&inner.repository).next_txn().max(numbered);
+        let id = lock(&inner.repository).next_txn();
         let plan = Plan { id, members: planned, deadlines: request.deadlines, confirm: request.confirm };
         let execution =
             Execution::new(Arc::clone(inner), plan, members, after).map_err(RequestFault::Plan)?;
@@ -665,7 +684,7 @@ impl SwapManager {
     }
 
     /// The event manager.
-    pub fn events(&self) -> &Arc<Events> {
+    pub fn events(&self) -> &Events {
         &self.0.events
     }
 
@@ -684,7 +703,7 @@ impl SwapManager {
         lock(&self.0.history).iter().cloned().collect()
     }
 
-    /// The recorded set that serves.
+    /// The set that serves, as the journal names it.
     pub fn set(&self) -> Set {
         self.0.set()
     }

@@ -97,8 +97,6 @@ pub(crate) struct Member {
     state_at_commit: Option<Buf>,
     /// The predecessor is between `hold` and `restart`.
     pub(crate) predecessor_held: bool,
-    /// The successor's generation, once it was published.
-    pub(crate) generation: Option<u64>,
     /// The predecessor's generation, kept from the flip to the end of the confirm window.
     pub(crate) before: Option<Arc<Generation>>,
 }
@@ -117,7 +115,6 @@ impl Member {
             mapping: None,
             state_at_commit: None,
             predecessor_held: false,
-            generation: None,
             before: None,
         }
     }
@@ -210,6 +207,7 @@ impl Member {
             (Source::Nothing, _) => return Ok(()),
         };
         let checked = self.check(inner, &module).and_then(|mapping| {
+            inner.give_task(self.component, &module)?;
             let code = inner.code(&module);
             let body = inner.control.create(self.component, code).map_err(|error| format!("init: {error}"))?;
             Ok((mapping, body))

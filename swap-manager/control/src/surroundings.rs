@@ -6,11 +6,11 @@ use s_proxy::{Component, Surroundings, Table};
 use s_sdk::Level;
 use s_sdk::abi::Status;
 use s_state::resident::{Resident, ResidentError, ResidentTables, RowShape};
-use crate::tasks_stub::TasksStub as Tasks;
+use s_tasks::{SendError, TaskError, Tasks};
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where log lines go: level, component, version, message.
 pub type LogSink = Arc<dyn Fn(Level, &str, &str, &str) + Send + Sync>;
@@ -21,8 +21,9 @@ pub(crate) type Counters = Arc<Mutex<BTreeMap<(String, String), u64>>>;
 pub(crate) struct Around {
     pub(crate) log: LogSink,
     pub(crate) counters: Counters,
-    pub(crate) events: Arc<Events>,
-    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) events: Events,
+    /// Made after the runtime, which is made after this.
+    pub(crate) tasks: OnceLock<Arc<Tasks>>,
     pub(crate) tables: Arc<ResidentTables>,
     /// Tables that modules hold; leaked, because a module's handle has no lifetime.
     pub(crate) lent: Mutex<BTreeMap<(String, String), &'static Table>>,
@@ -50,20 +51,29 @@ impl Surroundings for Around {
     }
 
     fn subscribe(&self, component: &str, tag: &str, on: bool) -> Status {
-        let done = if on { self.tasks.subscribe(component, &self.events, tag) } else { self.tasks.unsubscribe(component, tag) };
-        if done { Status::OK } else { Status::NO_SUCH_NAME }
+        let Some(tasks) = self.tasks.get() else { return Status::NO_SUCH_NAME };
+        if !on {
+            return if tasks.unsubscribe(component, tag) { Status::OK } else { Status::NO_SUCH_NAME };
+        }
+        match tasks.subscribe(component, tag) {
+            Ok(()) => Status::OK,
+            Err(TaskError::NoTask { .. }) => Status::NO_SUCH_NAME,
+            Err(_) => Status::REFUSED,
+        }
     }
 
     fn set_timer(&self, component: &str, id: u64, after: u64, every: u64) -> Status {
-        if self.tasks.set_timer(component, id, after, every) { Status::OK } else { Status::NO_SUCH_NAME }
+        let every = (every != 0).then(|| Duration::from_nanos(every));
+        self.with_tasks(|tasks| tasks.set_timer(component, id, Duration::from_nanos(after), every))
     }
 
     fn cancel_timer(&self, component: &str, id: u64) -> Status {
-        if self.tasks.cancel_timer(component, id) { Status::OK } else { Status::NO_SUCH_NAME }
+        // A timer that fired already is as good as cancelled.
+        self.with_tasks(|tasks| tasks.cancel_timer(component, id).map(drop))
     }
 
     fn send(&self, component: &str, kind: &str, payload: &[u8]) -> Status {
-        self.tasks.send_status(component, kind, payload)
+        self.with_tasks(|tasks| tasks.send(component, kind, payload))
     }
 
     fn resident(&self, component: &str, name: &str, row_hash: u64) -> Result<&'static Table, Status> {
@@ -89,6 +99,17 @@ impl Surroundings for Around {
         let report = Report { component: component.name().to_owned(), generation, message: message.to_owned() };
         // A manager that is gone rolls nothing back any more; its components go on serving.
         let _ = self.reports.lock().unwrap_or_else(PoisonError::into_inner).send(report);
+    }
+}
+
+impl Around {
+    fn with_tasks(&self, ask: impl FnOnce(&Tasks) -> Result<(), SendError>) -> Status {
+        match self.tasks.get().map(|tasks| ask(tasks)) {
+            Some(Ok(())) => Status::OK,
+            Some(Err(SendError::Full { .. })) => Status::FULL,
+            Some(Err(SendError::NoTask { .. })) | None => Status::NO_SUCH_NAME,
+            Some(Err(_)) => Status::REFUSED,
+        }
     }
 }
 

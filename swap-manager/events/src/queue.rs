@@ -161,3 +161,27 @@ impl Drop for Subscription {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    /// What comes between joining and reading the history is in the history, and counts neither twice
+    /// nor as missed.
+    #[test]
+    fn a_queue_that_begins_after_a_history_forgets_what_that_holds() {
+        let event = |sequence| {
+            let (tag, source, payload) = ("a".into(), "test".into(), [].into());
+            Arc::new(Event { sequence, tag, source, payload, at: SystemTime::UNIX_EPOCH })
+        };
+        let queue = Queue::new(1);
+        assert!(queue.push(&event(1)) && !queue.push(&event(2)));
+        let history = queue.begin_after(|| (3, [event(1), event(2), event(3)].into()));
+        assert_eq!(history.len(), 3);
+        assert!(queue.push(&event(3)), "on its way, but read already");
+        assert!(queue.push(&event(4)) && !queue.push(&event(5)));
+        let content = lock(&queue.content);
+        assert_eq!((content.events.len(), content.events[0].sequence, content.missed), (1, 4, 1));
+    }
+}

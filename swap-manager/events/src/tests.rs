@@ -148,7 +148,7 @@ fn joining_and_leaving_disturb_nobody_who_stays() {
     const EACH: u64 = 5_000;
     const PUBLISHERS: u64 = 2;
     let events = Events::remembering(64);
-    let total = (EACH * PUBLISHERS) as usize;
+    let total = usize::try_from(EACH * PUBLISHERS).unwrap();
     let steady: Vec<_> = (0..3).map(|_| events.subscribe("load.*", total).unwrap()).collect();
     let mut lagging = events.subscribe("load.*", 16).unwrap();
     let by_sink = Arc::new(Mutex::new(Vec::new()));

@@ -176,11 +176,11 @@ unsafe extern "C" fn run_key_destructor<const SLOT: usize>(value: *mut c_void) {
 }
 
 macro_rules! slot_functions {
-    ($($tens:literal)*) => {[$(
-        run_key_destructor::<{ $tens * 8 }>, run_key_destructor::<{ $tens * 8 + 1 }>,
-        run_key_destructor::<{ $tens * 8 + 2 }>, run_key_destructor::<{ $tens * 8 + 3 }>,
-        run_key_destructor::<{ $tens * 8 + 4 }>, run_key_destructor::<{ $tens * 8 + 5 }>,
-        run_key_destructor::<{ $tens * 8 + 6 }>, run_key_destructor::<{ $tens * 8 + 7 }>,
+    ($($eights:literal)*) => {[$(
+        run_key_destructor::<{ $eights * 8 }>, run_key_destructor::<{ $eights * 8 + 1 }>,
+        run_key_destructor::<{ $eights * 8 + 2 }>, run_key_destructor::<{ $eights * 8 + 3 }>,
+        run_key_destructor::<{ $eights * 8 + 4 }>, run_key_destructor::<{ $eights * 8 + 5 }>,
+        run_key_destructor::<{ $eights * 8 + 6 }>, run_key_destructor::<{ $eights * 8 + 7 }>,
     )*]};
 }
 static SLOT_FUNCTIONS: [Destructor; KEYS] = slot_functions!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
@@ -312,11 +312,10 @@ fn is_host(address: usize) -> bool {
 fn host_range() -> Range<usize> {
     // SAFETY: the kernel's answers describe the headers of the running executable, which stay mapped.
     let headers = unsafe {
-        let first = libc::getauxval(libc::AT_PHDR) as usize;
-        let count = libc::getauxval(libc::AT_PHNUM) as usize;
-        if first == 0 {
+        let (first, count) = (libc::getauxval(libc::AT_PHDR), libc::getauxval(libc::AT_PHNUM));
+        let (Ok(first @ 1..), Ok(count)) = (usize::try_from(first), usize::try_from(count)) else {
             return 0..1;
-        }
+        };
         std::slice::from_raw_parts(
             std::ptr::with_exposed_provenance::<libc::Elf64_Phdr>(first),
             count,

@@ -1,7 +1,7 @@
 //! Loads verified bytes, and unloads them when that is proven safe.
 //!
 //! In the order things happen: [`sealed`] puts the bytes where nobody can change them and hashes what it
-//! then holds; [`elf`] reads them without running them; [`library`] maps them and makes sure that what is
+//! then holds; [`elf`] reads them without running them; `library` maps them and makes sure that what is
 //! mapped is what was sealed; [`descriptor`] checks what the module says of itself; [`ledger`] notes what
 //! the module leaves behind in threads; [`unload`] takes it out of memory once that is nothing.
 //!

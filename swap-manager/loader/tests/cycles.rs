@@ -1,13 +1,14 @@
 //! Ten thousand lives of a clean module leave nothing behind. Alone in its process, so that nobody else's
 //! memory is counted; fewer rounds without optimisation.
 #![allow(unsafe_code, reason = "calls the functions of C fixtures")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod fixtures;
 
 use s_loader::{Budget, Digest, Loader, Sealed, Unload};
 use s_sdk::Buf;
 
-const ROUNDS: usize = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
+const ROUNDS: u32 = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
 const GROWTH_MAX_KIB: u64 = 256;
 
 fn resident_kib() -> u64 {
@@ -35,7 +36,7 @@ fn ten_thousand_lives_leave_nothing_behind() {
     let begun = std::time::Instant::now();
     (0..ROUNDS).for_each(|_| live());
     let grown = resident_kib().saturating_sub(before);
-    println!("{ROUNDS} rounds, {:?} each, {grown} KiB more", begun.elapsed() / ROUNDS as u32);
+    println!("{ROUNDS} rounds, {:?} each, {grown} KiB more", begun.elapsed() / ROUNDS);
     assert!(grown <= GROWTH_MAX_KIB, "grown by {grown} KiB");
     assert!(!std::fs::read_to_string("/proc/self/maps").unwrap().contains("s-module:"));
     assert!(loader.pinned().is_empty());

@@ -1,4 +1,5 @@
 //! What is loaded is what was sealed, and what is wrong is said by name.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod fixtures;
 

@@ -1,6 +1,7 @@
 //! Unloading on evidence: clean modules go, the others stay and say why, until nothing holds them.
 
 #![allow(unsafe_code, reason = "calls the functions of C fixtures")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod fixtures;
 

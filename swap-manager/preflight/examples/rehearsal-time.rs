@@ -20,6 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     times.sort_unstable();
     let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    if let Some(reason) = last.as_ref().and_then(|report| report.would_pin.as_ref()) {
+        println!("would be pinned: {reason}");
+    }
     println!("{rounds} rehearsals: p50 {p50:?}, p99 {p99:?}, min {:?}", times[0]);
     for (step, took) in last.map(|report| report.steps).unwrap_or_default() {
         println!("  {step:<10} {took:?}");

@@ -5,8 +5,8 @@
 //! and leads it through its life: `init`, a copy of the real state in and out, its self-test, recorded
 //! calls, `drop`. What happened comes back by value: a [`Report`], or an error that names the step.
 //!
-//! In the order of reading: [`step`], [`request`], [`description`] and [`report`] are what is said;
-//! [`frame`] is how; [`rehearsal`] is the parent; [`child`], [`confine`] and [`host`] are the child.
+//! In the order of reading: [`step`], [`request`], [`description`] and [`report`] are what is said; `frame`
+//! is how; `rehearsal` and `spawn` are the parent; `child`, `confine` and `host` are the child.
 //!
 //! What this crate never does: fork a threaded process, run a module in the host, believe a child.
 //!

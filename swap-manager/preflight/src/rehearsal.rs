@@ -16,7 +16,8 @@ use rustix::fs::{MemfdFlags, SeekFrom, seek};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, waitpid,
+    Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, pidfd_send_signal,
+    waitpid,
 };
 use s_loader::Sealed;
 use std::fs::File;
@@ -333,8 +334,12 @@ impl Child {
     fn start(pid: Pid) -> io::Result<Self> {
         match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(pidfd) => Ok(Child { pid, pidfd, reaped: false }),
+            // Somebody else reaped it: its number may be another process's by now.
+            Err(Errno::SRCH) => Err(io::Error::other("the child was reaped by somebody else")),
             Err(error) => {
-                end_now(pid);
+                // Not reaped, so the number is still the child's.
+                let _ = kill_process(pid, Signal::KILL);
+                let _ = reap(pid);
                 Err(error.into())
             }
         }
@@ -342,7 +347,7 @@ impl Child {
 
     fn kill(&self) {
         // It may have ended already, which is what is wanted.
-        let _ = kill_process(self.pid, Signal::KILL);
+        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 
     /// Waits for the end, and makes it when the deadline passes.
@@ -363,7 +368,7 @@ impl Child {
                 break;
             }
         }
-        let status = rustix::io::retry_on_intr(|| waitpid(Some(self.pid), WaitOptions::empty()))?;
+        let status = reap(self.pid)?;
         self.reaped = true;
         let (_, status) = status.ok_or_else(|| io::Error::other("the child has no status"))?;
         Ok(if too_slow { Ended::TooSlow } else { Ended::Itself(status) })
@@ -376,16 +381,15 @@ fn already_ended(pidfd: &OwnedFd) -> io::Result<bool> {
     Ok(!fds[0].revents().is_empty())
 }
 
-fn end_now(pid: Pid) {
-    // Nothing better can be done about a child that can neither be ended nor waited for.
-    let _ = kill_process(pid, Signal::KILL);
-    let _ = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()));
+fn reap(pid: Pid) -> io::Result<Option<(Pid, WaitStatus)>> {
+    Ok(rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()))?)
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
         if !self.reaped {
-            end_now(self.pid);
+            self.kill();
+            let _ = reap(self.pid);
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Message {
 /// Why something was not put into a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// There is no room. Nothing was put in.
+    /// There is no room, or all of it goes to senders that wait already. Nothing was put in.
     #[error(
         "the mailbox of `{component}` is full ({capacity} waiting, {refused} refused so far): send later"
     )]
@@ -84,6 +84,8 @@ impl SendError {
 pub struct Statistics {
     /// Messages waiting now.
     pub queued: usize,
+    /// Senders waiting for room now.
+    pub waiting: usize,
     /// Messages that can wait at most.
     pub capacity: usize,
     /// Whether a piece of work is in hand now: being handled, or waiting at the gate or for a module.
@@ -134,6 +136,9 @@ struct State {
     messages: VecDeque<Message>,
     signals: VecDeque<i32>,
     timers: Timers,
+    /// Senders that wait for room, by ticket, in the order they came.
+    waiting: VecDeque<u64>,
+    tickets: u64,
     /// Timers and messages take turns, so that neither starves the other.
     timer_next: bool,
     stopping: bool,
@@ -174,7 +179,8 @@ impl Mailbox {
         self.send_by(kind, payload, None)
     }
 
-    /// Puts a message in, waiting so long for room. The module's own handlers use `send`: room is made
+    /// Puts a message in, waiting so long for room, which goes to the senders in the order they came.
+    /// The module's own handlers use `send`: room is made
     /// only between them.
     ///
     /// # Errors
@@ -202,16 +208,51 @@ impl Mailbox {
 
     fn put(&self, message: Message, deadline: Option<Instant>) -> Result<(), SendError> {
         let mut state = self.state();
+        self.check_running(&state)?;
+        // Room goes to those who wait for it first, or a sender that never waits would starve them.
+        let ticket = if state.messages.len() + state.waiting.len() < self.0.capacity {
+            None
+        } else if deadline.is_some() {
+            state.tickets += 1;
+            let ticket = state.tickets;
+            state.waiting.push_back(ticket);
+            Some(ticket)
+        } else {
+            return Err(self.full(&mut state, self.0.capacity));
+        };
+        if let Some(ticket) = ticket {
+            let (woken, outcome) = self.wait_for_room(state, ticket, deadline);
+            state = woken;
+            state.waiting.retain(|&other| other != ticket);
+            if outcome.is_err() {
+                // Whoever waited behind has moved up.
+                self.0.progress.notify_all();
+            }
+            outcome?;
+        }
+        state.messages.push_back(message);
+        drop(state);
+        self.0.work.notify_one();
+        Ok(())
+    }
+
+    fn wait_for_room<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        ticket: u64,
+        deadline: Option<Instant>,
+    ) -> (MutexGuard<'a, State>, Result<(), SendError>) {
         loop {
-            self.check_running(&state)?;
-            if state.messages.len() < self.0.capacity {
-                state.messages.push_back(message);
-                drop(state);
-                self.0.work.notify_one();
-                return Ok(());
+            if let Err(stopped) = self.check_running(&state) {
+                return (state, Err(stopped));
+            }
+            let before = state.waiting.iter().take_while(|&&other| other != ticket).count();
+            if state.messages.len() + before < self.0.capacity {
+                return (state, Ok(()));
             }
             let Some(left) = deadline.and_then(time_left) else {
-                return Err(self.full(&mut state, self.0.capacity));
+                let full = self.full(&mut state, self.0.capacity);
+                return (state, Err(full));
             };
             state = self.wait(&self.0.progress, state, left);
         }
@@ -297,6 +338,7 @@ impl Mailbox {
         let state = self.state();
         Statistics {
             queued: state.messages.len(),
+            waiting: state.waiting.len(),
             capacity: self.0.capacity,
             skipped: state.timers.skipped(),
             ..state.seen.clone()
@@ -443,4 +485,43 @@ fn time_left(deadline: Instant) -> Option<Duration> {
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_come_first_and_timers_and_messages_take_turns() {
+        let mut state = State::default();
+        for kind in ["a", "b", "c"] {
+            state.messages.push_back(Message { kind: kind.into(), payload: [].into() });
+        }
+        // Due again at once, always: even that leaves every second turn to a message.
+        state.timers.set(0, 7, 0, 1);
+        state.signals.extend([15, 1]);
+        let order: Vec<String> = (0..9)
+            .filter_map(|now| state.take(now))
+            .map(|work| match work {
+                Work::Message(message) => message.kind.to_string(),
+                Work::Timer(id) => id.to_string(),
+                Work::Signal(number) => format!("signal {number}"),
+            })
+            .collect();
+        assert_eq!(order, ["signal 15", "signal 1", "a", "7", "b", "7", "c", "7", "7"]);
+    }
+
+    #[test]
+    fn every_refusal_has_its_own_answer_for_a_module() {
+        let component = || "x".to_owned();
+        let refusals = [
+            (SendError::Full { component: component(), capacity: 1, refused: 1 }, Status::FULL),
+            (SendError::Stopped { component: component() }, Status::ABSENT),
+            (SendError::NoTask { component: component() }, Status::NO_SUCH_NAME),
+            (SendError::TooLarge { kind: 0, payload: 0 }, Status::CAPACITY),
+        ];
+        for (error, status) in refusals {
+            assert_eq!(error.status(), status, "{error}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Active modules under swaps: what is sent is handled once and in order, whatever is swapped meanwhile.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap here is a failed test")]
+
 use s_events::Events;
 use s_proxy::gate::Fence;
 use s_proxy::{Body, Code, Component, ExceptionPolicy, Runtime, Surroundings, SwapControl, Table};
@@ -44,7 +46,7 @@ mod module {
         pub fn take(&self, sender: u64, number: u64) {
             let mut books = self.0.lock().unwrap();
             books.awaited.resize(SENDERS, 0);
-            let awaited = &mut books.awaited[sender as usize];
+            let awaited = &mut books.awaited[usize::try_from(sender).unwrap()];
             if *awaited == number {
                 *awaited += 1;
             } else {
@@ -55,7 +57,7 @@ mod module {
         pub fn figure(&self, n: u64) -> u64 {
             let books = self.0.lock().unwrap();
             match n {
-                0..4 => books.awaited.get(n as usize).copied().unwrap_or(0),
+                0..4 => books.awaited.get(usize::try_from(n).unwrap()).copied().unwrap_or(0),
                 4 => books.wrong,
                 5 => books.timers,
                 6 => books.signals,
@@ -347,6 +349,9 @@ fn nothing_is_lost_doubled_or_reordered_over_500_swaps() {
                 // The timer was set before the first swap and goes on through all of them.
                 bench.wait_for(TIMERS, timers + 1);
                 timers = bench.figure(TIMERS);
+                for sender in 0..4 {
+                    bench.wait_for(sender, bench.figure(sender) + 1);
+                }
             }
         }
         stop.store(true, Ordering::Relaxed);
@@ -360,9 +365,9 @@ fn nothing_is_lost_doubled_or_reordered_over_500_swaps() {
     assert!(bench.mailbox.cancel_timer(1));
     assert!(bench.mailbox.wait_at_rest(LONG));
     let seen = bench.mailbox.statistics();
-    for sender in 0..SENDERS {
-        assert!(sent[sender] > 0);
-        assert_eq!(bench.figure(sender as u64), sent[sender], "sender {sender}");
+    for (sender, sent) in (0..).zip(sent) {
+        assert!(sent > 0);
+        assert_eq!(bench.figure(sender), sent, "sender {sender}");
     }
     assert_eq!(bench.figure(WRONG), 0);
     assert_eq!(bench.figure(SIGNALS), signalled as u64);
@@ -403,6 +408,36 @@ fn a_closed_gate_lets_the_queue_grow_and_a_full_mailbox_is_reported() {
     assert_eq!((bench.figure(0), bench.figure(WRONG)), (4, 0));
     let seen = bench.mailbox.statistics();
     assert_eq!((seen.full, seen.missed_events, seen.messages), (3, 1, 4));
+}
+
+/// Room goes to the senders in the order they came for it; one that does not wait cannot overtake them.
+#[test]
+fn senders_that_wait_for_room_get_it_in_their_order() {
+    let bench = Bench::new(1);
+    let until = |done: &dyn Fn() -> bool| {
+        let deadline = soon();
+        while !done() {
+            assert!(Instant::now() < deadline, "{:?}", bench.mailbox.statistics());
+            std::thread::yield_now();
+        }
+    };
+    // No module yet: one message in hand, one in the mailbox, four senders waiting.
+    for number in 0..2 {
+        bench.mailbox.send_timeout("work", &numbered(0, number), LONG).unwrap();
+    }
+    std::thread::scope(|scope| {
+        for number in 2..6 {
+            let mailbox = bench.mailbox.clone();
+            scope.spawn(move || mailbox.send_timeout("work", &numbered(0, number), LONG).unwrap());
+            until(&|| bench.mailbox.statistics().waiting == usize::try_from(number - 1).unwrap());
+        }
+        let hurried = bench.mailbox.send_timeout("work", &numbered(1, 0), Duration::from_millis(1));
+        assert!(matches!(hurried, Err(SendError::Full { refused: 1, .. })), "{hurried:?}");
+        assert_eq!(bench.mailbox.statistics().waiting, 4);
+        bench.swap(Some(&old::S_MODULE), false);
+    });
+    assert!(bench.mailbox.wait_at_rest(LONG));
+    assert_eq!((bench.figure(0), bench.figure(WRONG)), (6, 0));
 }
 
 /// A gate that stays closed beyond the swap's deadline costs no message either.
@@ -497,6 +532,32 @@ fn a_message_that_a_new_version_cannot_handle_is_handled_by_its_predecessor() {
     assert_eq!(bench.host.troubles.load(Ordering::Relaxed), 1);
 }
 
+#[test]
+fn a_message_that_a_new_version_cannot_handle_is_handled_after_the_rollback_before_all_later_ones()
+{
+    let bench = Bench::new(16);
+    bench.swap(Some(&old::S_MODULE), false);
+    let predecessor = Arc::clone(bench.component.current().body().unwrap());
+    assert_eq!(bench.component.policy(), ExceptionPolicy::Rollback);
+    bench.swap(Some(&bad::S_MODULE), true);
+    bench.mailbox.send("poison", &numbered(0, 0)).unwrap();
+    bench.mailbox.send("work", &numbered(0, 1)).unwrap();
+    let deadline = soon();
+    while bench.host.troubles.load(Ordering::Relaxed) == 0 {
+        assert!(Instant::now() < deadline, "no trouble was reported");
+        std::thread::yield_now();
+    }
+    let group = bench.control.bind(&[(bench.component, Some(predecessor))]);
+    let closed = bench.control.close(&group, soon()).unwrap();
+    closed.drain(soon()).unwrap();
+    closed.flip(group);
+    closed.open();
+    assert!(bench.mailbox.wait_at_rest(LONG));
+    let seen = bench.mailbox.statistics();
+    assert_eq!((seen.failed, seen.messages), (0, 2), "{seen:?}");
+    assert_eq!((bench.figure(0), bench.figure(WRONG)), (2, 0));
+}
+
 // ===== Start and stop =====
 
 #[test]
@@ -504,6 +565,11 @@ fn a_stopped_task_hands_back_what_it_had_not_handled_and_says_so_to_senders() {
     let bench = Bench::new(16);
     for number in 0..3 {
         bench.mailbox.send("work", &numbered(0, number)).unwrap();
+    }
+    let deadline = soon();
+    while !bench.mailbox.statistics().in_hand {
+        assert!(Instant::now() < deadline, "the first message is never taken in hand");
+        std::thread::yield_now();
     }
     assert!(matches!(
         bench.tasks().start(bench.component, Options::default()),

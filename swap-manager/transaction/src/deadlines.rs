@@ -35,7 +35,8 @@ pub struct Deadlines {
 }
 
 impl Default for Deadlines {
-    /// Long enough for a loaded small machine; callers wait at most three and a half seconds in all.
+    /// Long enough for a small loaded machine. The gates are ordered to open three and a half seconds after
+    /// closing at the latest, unless a rollback begins under them; its steps then add their own.
     fn default() -> Self {
         let seconds = Duration::from_secs;
         Self {

@@ -369,6 +369,22 @@ fn an_answer_that_nobody_waits_for_changes_nothing() {
 }
 
 #[test]
+fn what_is_given_up_on_is_not_awaited_any_more() {
+    let mut driver = Driver::new(plan(2, Confirm::Probation(WINDOW)));
+    driver.until(Phase::Release);
+    assert!(driver.txn.awaits(Action::Release(0)) && driver.txn.awaits(Action::Release(1)));
+    driver.say(Event::Done(Action::Release(0)));
+    assert!(!driver.txn.awaits(Action::Release(0)), "it was answered");
+    driver.trouble(0);
+    assert!(!driver.txn.awaits(Action::Release(1)), "the swap has turned back");
+    assert!(driver.txn.awaits(Action::QuiesceBack));
+    driver.now = driver.timeout.unwrap();
+    driver.txn.handle_timeout(driver.now);
+    assert!(!driver.txn.awaits(Action::QuiesceBack), "its deadline has passed");
+    assert!(driver.txn.awaits(Action::WriteRollback));
+}
+
+#[test]
 fn trouble_with_a_member_that_the_plan_does_not_have_names_nobody() {
     let mut driver = Driver::new(plan(1, Confirm::Probation(WINDOW)));
     driver.until(Phase::Confirm).trouble(99);

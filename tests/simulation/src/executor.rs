@@ -73,7 +73,6 @@ impl Swap {
 pub(crate) struct Order {
     swap: u64,
     action: Action,
-    until: u64,
     fate: Fate,
     /// What the journal needs, even when the swap is gone.
     record: Option<Record>,
@@ -157,13 +156,11 @@ impl World {
                 record = Some(Record::Commit { txn: id, by_operator, set });
                 swap.commit_ordered = true;
                 self.acceptable.push(swap.after);
-                self.starts = 0;
             }
             Action::WriteRollback => {
                 record = Some(Record::Rollback { txn: id, set: named(&swap.before) });
                 swap.back_ordered = true;
                 self.acceptable.push(swap.before);
-                self.starts = 0;
             }
             Action::ReserveJournal => record = Some(Record::Begin { txn: id, members: Vec::new() }),
             Action::WriteConfirm => {
@@ -187,14 +184,14 @@ impl World {
             self.effect(Action::Flip, id)?;
             self.effect(Action::OpenGates, id)?;
         }
-        let order = Order { swap: id, action, until, fate, record };
+        let order = Order { swap: id, action, fate, record };
         self.plan(boot, at - now, Tick::Order(order));
         Ok(())
     }
 
     /// Brings an order to its end.
     pub(crate) fn finish(&mut self, order: Order) -> Result<(), Broken> {
-        let Order { swap: id, action, until, fate, record } = order;
+        let Order { swap: id, action, fate, record } = order;
         let acts = match fate {
             Fate::Good | Fate::Mute => true,
             // The journal's writer cannot be stopped, nor can a load.
@@ -369,7 +366,7 @@ impl World {
         if let Some(swap) = &mut process.swap {
             swap.draining = None;
         }
-        let order = Order { swap: id, action, until, fate: Fate::Good, record: None };
+        let order = Order { swap: id, action, fate: Fate::Good, record: None };
         self.plan(boot, 1, Tick::Order(order));
     }
 
@@ -378,6 +375,7 @@ impl World {
         let told = event.span.phase == Phase::Commit && event.span.result == PhaseResult::Passed;
         let Some(Process { swap: Some(swap), .. }) = &self.process else { return Ok(()) };
         if told {
+            self.starts = 0;
             self.acceptable = vec![swap.after];
             if swap.by_operator {
                 self.acceptable.push(swap.before);

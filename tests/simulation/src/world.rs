@@ -161,7 +161,7 @@ pub(crate) struct World {
     unanswered: BTreeSet<u64>,
     /// The sets that a restart may serve.
     pub(crate) acceptable: Vec<Versions>,
-    /// Starts since the last success or commit.
+    /// Starts since the last success or commit that is surely durable: at least as many as are recorded.
     pub(crate) starts: u64,
     last_boot: u64,
     last_txn: u64,

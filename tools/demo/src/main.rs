@@ -187,7 +187,7 @@ fn trust(key: &SecretKey) -> Result<TrustStore, Box<dyn Error>> {
     Ok(TrustStore::try_from(TrustDocument {
         schema: SCHEMA,
         version: 1,
-        roots: Roots { threshold: 1, keys: vec![RootKey { id, public: public.clone(), name: name.clone(), expires: None }] },
+        roots: Roots { threshold: 1, keys: vec![RootKey { id, public, name: name.clone(), expires: None }] },
         keys: vec![ReleaseKey { id, public, name, expires: None, components: vec![all.clone()] }],
         rules: vec![Rule { components: all, threshold: 1 }],
     })?)

@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
+use s_loader::Sealed;
 use s_package::Facts;
+use s_package::archive::Limits;
+use s_preflight::Rehearsal;
 
 use crate::files;
 use crate::output::Failure;
@@ -30,7 +33,9 @@ fn facts_in(path: &Path) -> Result<Facts, Failure> {
 
 /// What the code tells when it is described in a confined child process.
 fn facts_of(code: &Path) -> Result<Facts, Failure> {
-    let message = "this swapctl was built without the rehearsal that describes code; \
-                   give the facts with --facts FILE.json (see `swapctl pack --help`)";
-    Err(Failure::refused("not-described", message).about(code))
+    let bytes = files::read(code, Limits::DEFAULT.package_bytes as u64)?;
+    let refused = |why: String| Failure::refused("not-described", why).about(code);
+    let sealed = Sealed::new("described", &bytes, None).map_err(|error| refused(error.to_string()))?;
+    let described = Rehearsal::default().describe(&sealed).map_err(|error| refused(error.to_string()))?;
+    s_control::facts(&described).map_err(refused)
 }

@@ -14,6 +14,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    // In the child that describes a module this does not return.
+    s_preflight::run_if_child();
     let cli = cli::Cli::parse();
     match commands::run(cli.command) {
         Ok(answer) => output::answer(&answer, cli.json),

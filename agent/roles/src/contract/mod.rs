@@ -21,7 +21,11 @@ pub struct Broken {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sentence {} of the contract in `roles::{}` is broken: {}", self.sentence, self.role, self.seen)
+        write!(
+            f,
+            "sentence {} of the contract in `roles::{}` is broken: {}",
+            self.sentence, self.role, self.seen
+        )
     }
 }
 

@@ -37,12 +37,16 @@ impl Surroundings for Nothing {
 }
 
 /// A runtime without components.
-pub fn host() -> (&'static Runtime, SwapControl) {
+pub(crate) fn host() -> (&'static Runtime, SwapControl) {
     Runtime::start(Arc::new(Nothing), Fence::Everywhere)
 }
 
 /// Binds a statically linked module to a component, new or known.
-pub fn serve(control: &SwapControl, name: &str, module: &'static ModuleDescriptor) -> &'static Component {
+pub(crate) fn serve(
+    control: &SwapControl,
+    name: &str,
+    module: &'static ModuleDescriptor,
+) -> &'static Component {
     let runtime = control.runtime();
     let component = runtime.component(name).unwrap_or_else(|| runtime.add_component(name).unwrap());
     let body = control.create(component, Code::linked(module)).unwrap();

@@ -107,6 +107,8 @@ pub struct Journal<D> {
     /// The end of the sound bytes.
     end: u64,
     health: Health,
+    /// Whether there are records that no sync has made durable.
+    unsynced: bool,
 }
 
 /// How far the disk is trusted to hold what the memory holds.
@@ -130,7 +132,8 @@ impl<D: Disk> Journal<D> {
     pub fn open(mut disk: D) -> Result<(Self, Option<Cut>), JournalFault> {
         let bytes = disk.read().map_err(JournalFault::io("read it"))?;
         let found = scan(&bytes)?;
-        let mut journal = Self { disk, records: found.records, end: 0, health: Health::Unknown };
+        let mut journal =
+            Self { disk, records: found.records, end: 0, health: Health::Unknown, unsynced: true };
         journal.rewrite("write it anew")?;
         Ok((journal, found.cut))
     }
@@ -163,6 +166,7 @@ impl<D: Disk> Journal<D> {
             return Err(JournalFault::io("append a record")(cause));
         }
         self.end += frame.len() as u64;
+        self.unsynced = true;
         self.records.push(record);
         Ok(())
     }
@@ -174,19 +178,25 @@ impl<D: Disk> Journal<D> {
     /// The disk's; then the doubt stays, and no transaction should begin.
     pub fn reconcile(&mut self, serving: &Set) -> Result<bool, JournalFault> {
         let facts = self.recovered();
-        let Some(last) = facts.current() else { return Ok(false) };
-        let record = if last.set != *serving {
-            // It was taken back, and the record of that is missing.
-            Record::Rollback { txn: last.txn, set: serving.clone() }
-        } else if last.by_operator && !last.confirmed {
-            // It still serves although its window is over: the operator's word came, its record did not.
-            Record::Confirm { txn: last.txn }
-        } else {
-            return Ok(false);
-        };
-        self.append(record)?;
-        self.sync()?;
-        Ok(true)
+        let record = facts.current().and_then(|last| {
+            if last.set != *serving {
+                // It was taken back, and the record of that is missing.
+                Some(Record::Rollback { txn: last.txn, set: serving.clone() })
+            } else if last.by_operator && !last.confirmed {
+                // It still serves although its window is over: the word came, its record did not.
+                Some(Record::Confirm { txn: last.txn })
+            } else {
+                None
+            }
+        });
+        let settles = self.unsynced || record.is_some();
+        if let Some(record) = record {
+            self.append(record)?;
+        }
+        if settles {
+            self.sync()?;
+        }
+        Ok(settles)
     }
 
     /// Makes sure that so many bytes of records can be appended.
@@ -208,10 +218,12 @@ impl<D: Disk> Journal<D> {
         if self.health != Health::Sound {
             return self.rewrite("repair it");
         }
-        self.disk.sync().map_err(|cause| {
+        if let Err(cause) = self.disk.sync() {
             self.health = Health::Leaky;
-            JournalFault::io("make it durable")(cause)
-        })
+            return Err(JournalFault::io("make it durable")(cause));
+        }
+        self.unsynced = false;
+        Ok(())
     }
 
     /// Replaces the records by fewer with the same meaning; the last `keep` sets remain.
@@ -233,6 +245,7 @@ impl<D: Disk> Journal<D> {
         self.disk.replace(&bytes).map_err(JournalFault::io(doing))?;
         self.end = bytes.len() as u64;
         self.health = Health::Sound;
+        self.unsynced = false;
         Ok(())
     }
 }

@@ -1,0 +1,23 @@
+// The compiler should explain: an ordinary trait is no behavior.
+use s_sdk::{Activity, CallError, Host, Module, Refusal, s_module};
+
+trait Counter {
+    fn total(&self, act: &Activity) -> Result<u64, CallError>;
+}
+
+struct Simple;
+
+#[s_module(component = "counter", version = "1.0.0")]
+impl Counter for Simple {
+    fn total(&self, _act: &Activity) -> Result<u64, CallError> {
+        Ok(0)
+    }
+}
+
+impl Module for Simple {
+    fn init(_host: Host) -> Result<Self, Refusal> {
+        Ok(Simple)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,185 @@
+//! Calls and the gate: nanoseconds of thread CPU time, medians over interleaved rounds.
+//!
+//! Every kind of call is measured in every round, so that noise hits all alike. Calls go through a module
+//! that was loaded from its package. Invariant: no figure is of a loop that the compiler could shorten.
+
+use crate::host::{Error, Host};
+use crate::report::median;
+use crate::role::{Bench as _, BenchProxy};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
+use s_proxy::Worker;
+use s_sdk::{CallError, Value};
+use serde_json::{Map, json};
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Calls between two looks at the clock.
+const BATCH: u32 = 10_000;
+
+/// What a plain call is measured with: the same step behind a trait object.
+trait Plain {
+    fn step(&self, number: u64) -> Result<u64, CallError>;
+}
+
+struct Step(u64);
+
+impl Plain for Step {
+    #[inline(never)]
+    fn step(&self, number: u64) -> Result<u64, CallError> {
+        Ok(number.wrapping_add(self.0))
+    }
+}
+
+/// CPU time of this thread, in nanoseconds.
+fn cpu_time() -> f64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    // A thread's CPU time is far below 2^52 ns.
+    #[expect(clippy::cast_precision_loss, reason = "nanoseconds of one run")]
+    {
+        now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
+    }
+}
+
+fn per_call(calls: impl FnOnce()) -> f64 {
+    let began = cpu_time();
+    calls();
+    (cpu_time() - began) / f64::from(BATCH)
+}
+
+/// One activity of one call, many times.
+fn each(worker: &mut Worker, mut call: impl FnMut(&s_sdk::Activity, u64)) -> f64 {
+    per_call(|| {
+        for number in 0..u64::from(BATCH) {
+            let act = worker.activity();
+            call(&act, black_box(number));
+        }
+    })
+}
+
+/// Many calls in one activity.
+fn within(worker: &mut Worker, mut call: impl FnMut(&s_sdk::Activity, u64)) -> f64 {
+    let act = worker.activity();
+    per_call(|| {
+        for number in 0..u64::from(BATCH) {
+            call(&act, black_box(number));
+        }
+    })
+}
+
+/// Measures every kind of call.
+pub(crate) fn measure(host: &Host, rounds: usize) -> Result<Map<String, serde_json::Value>, Error> {
+    let component = host.components[0];
+    let proxy: BenchProxy = host.runtime.proxy(component.name())?;
+    let selector = component.selector("step")?;
+    let mut worker = host.runtime.worker();
+    check(&mut worker, proxy, component, selector)?;
+
+    let plain: Box<dyn Plain> = black_box(Box::new(Step(1)));
+    let typed = |act: &s_sdk::Activity, number| drop(black_box(proxy.step(act, number)));
+    let by_id = |act: &s_sdk::Activity, number| {
+        drop(black_box(component.invoke_selected(act, selector, &[Value::U64(number)])));
+    };
+    let by_name = |act: &s_sdk::Activity, number| {
+        drop(black_box(component.invoke(act, black_box("step"), &[Value::U64(number)])));
+    };
+    let missing = |act: &s_sdk::Activity, number| drop(black_box(proxy.missing(act, number)));
+
+    let mut rounds_of: [(&str, Vec<f64>); 9] = [
+        ("dyn_call_ns", vec![]),
+        ("typed_call_ns", vec![]),
+        ("invoke_id_ns", vec![]),
+        ("invoke_name_ns", vec![]),
+        ("does_not_understand_ns", vec![]),
+        ("typed_call_within_activity_ns", vec![]),
+        ("invoke_id_within_activity_ns", vec![]),
+        ("invoke_name_within_activity_ns", vec![]),
+        ("does_not_understand_within_activity_ns", vec![]),
+    ];
+    for round in 0..=rounds {
+        let figures = [
+            per_call(|| {
+                for number in 0..u64::from(BATCH) {
+                    let _ = black_box(black_box(&plain).step(black_box(number)));
+                }
+            }),
+            each(&mut worker, typed),
+            each(&mut worker, by_id),
+            each(&mut worker, by_name),
+            each(&mut worker, missing),
+            within(&mut worker, typed),
+            within(&mut worker, by_id),
+            within(&mut worker, by_name),
+            within(&mut worker, missing),
+        ];
+        // The first round warms up.
+        if round > 0 {
+            rounds_of.iter_mut().zip(figures).for_each(|((_, kept), figure)| kept.push(figure));
+        }
+    }
+    let mut figures = Map::new();
+    for (name, mut kept) in rounds_of {
+        figures.insert(name.to_owned(), json!(median(&mut kept)));
+    }
+    Ok(figures)
+}
+
+/// Every kind of call answers what it should, or there is nothing to measure.
+fn check(
+    worker: &mut Worker,
+    proxy: BenchProxy,
+    component: &s_proxy::Component,
+    selector: s_sdk::component::Selector<'_>,
+) -> Result<(), Error> {
+    let act = worker.activity();
+    let wanted = proxy.step(&act, 7)?;
+    let by_id = component.invoke_selected(&act, selector, &[Value::U64(7)])?;
+    let by_name = component.invoke(&act, "step", &[Value::U64(7)])?;
+    let missing = proxy.missing(&act, 7)?;
+    if (wanted, &by_id, &by_name, missing) == (8, &Value::U64(8), &Value::U64(8), 8) {
+        return Ok(());
+    }
+    Err(format!("the module answers wrongly: {wanted}, {by_id}, {by_name}, {missing}").into())
+}
+
+/// Begin, enter, end on two threads at once, each on a processor of its own; the threads together.
+pub(crate) fn gate(host: &Host, rounds: usize) -> Result<f64, Error> {
+    const THREADS: usize = 2;
+    let allowed = sched_getaffinity(None)?;
+    let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).take(THREADS).collect();
+    let core = host.components[0].core();
+    let (start, running) = (Barrier::new(THREADS), AtomicUsize::new(THREADS));
+    let loops = |thread: usize| -> Result<Vec<f64>, Error> {
+        if let Some(cpu) = processors.get(thread) {
+            let mut own = CpuSet::new();
+            own.set(*cpu);
+            sched_setaffinity(None, &own)?;
+        }
+        let mut worker = host.runtime.worker();
+        let mut kept = Vec::new();
+        start.wait();
+        for round in 0..=rounds {
+            let figure = each(&mut worker, |act, _| {
+                black_box(act.enter(core).is_ok());
+            });
+            // The first warms up; those after the other thread's end had the machine to themselves.
+            if round > 0 && running.load(Relaxed) == THREADS {
+                kept.push(figure);
+            }
+        }
+        running.fetch_sub(1, Relaxed);
+        Ok(kept)
+    };
+    let mut kept = std::thread::scope(|scope| -> Result<Vec<f64>, Error> {
+        let loops = &loops;
+        let threads: Vec<_> =
+            (0..THREADS).map(|thread| scope.spawn(move || loops(thread).map_err(|error| error.to_string()))).collect();
+        let mut kept = Vec::new();
+        for thread in threads {
+            kept.extend(thread.join().map_err(|_| "a thread of the gate's measurement panicked")??);
+        }
+        Ok(kept)
+    })?;
+    Ok(median(&mut kept))
+}

@@ -1,0 +1,176 @@
+//! The benchmark of the runtime: what a call costs, how long a gate is closed, what a swap takes and
+//! leaves behind, each beside the line that it should reach.
+//!
+//! It asserts nothing about time and fails only when something does not work. `cargo xtask bench runtime`
+//! builds the modules that it swaps and runs it.
+//!
+//! In this order: `host` (a swap manager and callers), `calls`, `swaps`, `report`.
+
+mod calls;
+mod host;
+mod report;
+mod role;
+mod swaps;
+
+use clap::Parser;
+use host::{Error, Host, Maker, component_name};
+use report::{Progress, table, write_docs};
+use s_package::timestamp::Timestamp;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+use swaps::Ledger;
+
+/// Measures calls, blackouts and swaps, and writes one JSON object.
+///
+/// Callers and swapper run with ordinary priority; start the command under `chrt` for another one.
+#[derive(Parser)]
+#[command(name = "bench-runtime", version)]
+struct Options {
+    /// Where the JSON object goes.
+    #[arg(long)]
+    json: PathBuf,
+    /// Rewrite the table in docs/performance.md and the committed baseline.
+    #[arg(long)]
+    write_docs: bool,
+    /// A short run with small samples.
+    #[arg(long)]
+    quick: bool,
+    /// How many swaps the endurance run makes.
+    #[arg(long)]
+    swaps: Option<usize>,
+    /// Only the parts with these names: calls, gate, blackouts, group, durations, endurance.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Where the repositories are: by default in memory where the system has such a place.
+    #[arg(long)]
+    directory: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    // In the child that rehearses a module this does not return.
+    s_preflight::run_if_child();
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench-runtime: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Error> {
+    let progress = Progress::new();
+    let maker = Maker::new()?;
+    let (parent, kind) = parent(options);
+    let many = |full: usize, quick: usize| if options.quick { quick } else { full };
+    let wanted = |part: &str| options.only.is_empty() || options.only.iter().any(|only| only == part);
+    let mut figures = serde_json::Map::new();
+    let mut ledger = Ledger::default();
+    let mut put = |name: &str, figure: Value| figures.insert(name.to_owned(), figure);
+
+    if wanted("calls") || wanted("gate") {
+        let host = Host::start(&maker, &parent, &[component_name(0)], vec![maker.versions("bench", 0)?], false)?;
+        if wanted("calls") {
+            progress.say("calls");
+            for (name, figure) in calls::measure(&host, many(1000, 100))? {
+                put(&name, figure);
+            }
+        }
+        if wanted("gate") {
+            progress.say("the gate, two threads");
+            put("gate_ns", json!(calls::gate(&host, many(5000, 500))?));
+        }
+    }
+    if wanted("durations") {
+        let swaps = many(200, 20);
+        let memory = swaps::durations(&maker, &parent, swaps, &mut ledger, &progress)?;
+        put("swap_ms", json!({ "without_preflight": memory.without, "with_preflight": memory.with }));
+        let (without, with) = (memory.without_under_callers, memory.with_under_callers);
+        put("swap_ms_under_callers", json!({ "without_preflight": without, "with_preflight": with }));
+        progress.say("the same with the repository on this disk");
+        let disk = swaps::durations(&maker, folder()?.as_path(), swaps.div_ceil(2), &mut ledger, &progress)?;
+        put("swap_ms_on_disk", json!({ "without_preflight": disk.without, "with_preflight": disk.with }));
+    }
+    if wanted("blackouts") {
+        let all = swaps::blackouts(&maker, &parent, many(1000, 100), &mut ledger, &progress)?;
+        put(
+            "blackout_us",
+            json!({ "0": all.nothing, "64KiB": all.small, "16MiB": all.large, "resident_1000000": all.resident }),
+        );
+    }
+    if wanted("group") {
+        let spread = swaps::group(&maker, &parent, many(300, 30), &mut ledger, &progress)?;
+        put("group8_blackout_us", json!(spread));
+    }
+    if wanted("endurance") {
+        let swaps = options.swaps.unwrap_or(many(10_000, 500));
+        let residue = swaps::endurance(&maker, &parent, swaps, &mut ledger, &progress)?;
+        put("endurance_swaps", json!(residue.swaps));
+        put("rss_growth_kib", json!(residue.rss_growth_kib));
+        put("residual_maps", json!(residue.residual_maps));
+        put("endurance_blackout_us", json!(residue.blackout));
+        put("endurance_swap_ms", json!(residue.swap_ms));
+    }
+    put("calls_answered", json!(ledger.answered));
+    put("lost_calls", json!(ledger.lost));
+    put("mixed_calls", json!(ledger.mixed));
+    put("machine", json!(machine()));
+    put("repository", json!(kind));
+    put("date", json!(today()));
+    put("quick", json!(options.quick));
+
+    let figures = Value::Object(figures);
+    let json = serde_json::to_string_pretty(&figures)? + "\n";
+    std::fs::write(&options.json, &json)?;
+    let table = table(&figures);
+    println!("{table}");
+    if options.write_docs {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        let run = if options.quick { "a short run" } else { "a full run" };
+        let text = format!("Measured on {}, {run}, on {}; repository {kind}.\n\n{table}", today(), machine());
+        write_docs(&source, &json, &text)?;
+    }
+    Ok(())
+}
+
+/// Where repositories are made, in words too.
+fn parent(options: &Options) -> (PathBuf, String) {
+    let memory = Path::new("/dev/shm");
+    match &options.directory {
+        Some(directory) => (directory.clone(), "in the directory that was given".to_owned()),
+        None if memory.is_dir() => (memory.to_owned(), "in memory (tmpfs)".to_owned()),
+        None => (std::env::temp_dir(), "in the system's folder for temporary files".to_owned()),
+    }
+}
+
+/// The folder of this executable.
+fn folder() -> Result<PathBuf, Error> {
+    let here = std::env::current_exe()?;
+    Ok(here.parent().ok_or("this executable has no folder")?.to_owned())
+}
+
+/// The code of a fixture: an example that cargo left beside this executable.
+fn fixture(name: &str) -> Result<PathBuf, Error> {
+    let path = folder()?.join("examples").join(format!("lib{name}.so"));
+    let missing = || format!("{} is missing: start the benchmark with `cargo xtask bench runtime`", path.display());
+    if path.exists() { Ok(path) } else { Err(missing().into()) }
+}
+
+fn today() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let text = Timestamp::from_unix_seconds(seconds).map_or_else(String::new, |now| now.to_string());
+    text.chars().take_while(|c| *c != 'T').collect()
+}
+
+/// The class of this machine: processors and kernel, nothing that names it.
+fn machine() -> String {
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let model = model.trim_start_matches([' ', '\t', ':']);
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let kernel: Vec<_> = kernel.trim().split(['.', '-']).take(2).collect();
+    format!("{processors} processors ({model}), Linux {}, {}", kernel.join("."), std::env::consts::ARCH)
+}
