@@ -9,7 +9,7 @@ use crate::role::{Bench as _, BenchProxy};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use s_proxy::Worker;
-use s_sdk::{CallError, Value};
+use s_sdk::{Activity, CallError, Value};
 use serde_json::{Map, json};
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -48,24 +48,36 @@ fn per_call(calls: impl FnOnce()) -> f64 {
     (cpu_time() - began) / f64::from(BATCH)
 }
 
-/// One activity of one call, many times.
-fn each(worker: &mut Worker, mut call: impl FnMut(&s_sdk::Activity, u64)) -> f64 {
+/// One activity of one call, many times. The answers are used up, so no call can be left out.
+fn each(worker: &mut Worker, mut call: impl FnMut(&Activity, u64) -> u64) -> f64 {
     per_call(|| {
+        let mut sum = 0u64;
         for number in 0..u64::from(BATCH) {
             let act = worker.activity();
-            call(&act, black_box(number));
+            sum = sum.wrapping_add(call(&act, number));
         }
+        black_box(sum);
     })
 }
 
 /// Many calls in one activity.
-fn within(worker: &mut Worker, mut call: impl FnMut(&s_sdk::Activity, u64)) -> f64 {
+fn within(worker: &mut Worker, mut call: impl FnMut(&Activity, u64) -> u64) -> f64 {
     let act = worker.activity();
     per_call(|| {
+        let mut sum = 0u64;
         for number in 0..u64::from(BATCH) {
-            call(&act, black_box(number));
+            sum = sum.wrapping_add(call(&act, number));
         }
+        black_box(sum);
     })
+}
+
+/// A call that fails is a number that nobody expects; the first round's answers are checked.
+fn number(answer: Result<Value, s_sdk::component::InvokeError>) -> u64 {
+    match answer {
+        Ok(Value::U64(number)) => number,
+        _ => u64::MAX,
+    }
 }
 
 /// Measures every kind of call.
@@ -77,14 +89,10 @@ pub(crate) fn measure(host: &Host, rounds: usize) -> Result<Map<String, serde_js
     check(&mut worker, proxy, component, selector)?;
 
     let plain: Box<dyn Plain> = black_box(Box::new(Step(1)));
-    let typed = |act: &s_sdk::Activity, number| drop(black_box(proxy.step(act, number)));
-    let by_id = |act: &s_sdk::Activity, number| {
-        drop(black_box(component.invoke_selected(act, selector, &[Value::U64(number)])));
-    };
-    let by_name = |act: &s_sdk::Activity, number| {
-        drop(black_box(component.invoke(act, black_box("step"), &[Value::U64(number)])));
-    };
-    let missing = |act: &s_sdk::Activity, number| drop(black_box(proxy.missing(act, number)));
+    let typed = |act: &Activity, n| proxy.step(act, n).unwrap_or(u64::MAX);
+    let by_id = |act: &Activity, n| number(component.invoke_selected(act, selector, &[Value::U64(n)]));
+    let by_name = |act: &Activity, n| number(component.invoke(act, "step", &[Value::U64(n)]));
+    let missing = |act: &Activity, n| proxy.missing(act, n).unwrap_or(u64::MAX);
 
     let mut rounds_of: [(&str, Vec<f64>); 9] = [
         ("dyn_call_ns", vec![]),
@@ -100,9 +108,12 @@ pub(crate) fn measure(host: &Host, rounds: usize) -> Result<Map<String, serde_js
     for round in 0..=rounds {
         let figures = [
             per_call(|| {
-                for number in 0..u64::from(BATCH) {
-                    let _ = black_box(black_box(&plain).step(black_box(number)));
+                let plain = black_box(&plain);
+                let mut sum = 0u64;
+                for n in 0..u64::from(BATCH) {
+                    sum = sum.wrapping_add(plain.step(n).unwrap_or(u64::MAX));
                 }
+                black_box(sum);
             }),
             each(&mut worker, typed),
             each(&mut worker, by_id),
@@ -160,9 +171,7 @@ pub(crate) fn gate(host: &Host, rounds: usize) -> Result<f64, Error> {
         let mut kept = Vec::new();
         start.wait();
         for round in 0..=rounds {
-            let figure = each(&mut worker, |act, _| {
-                black_box(act.enter(core).is_ok());
-            });
+            let figure = each(&mut worker, |act, _| act.enter(core).map_or(u64::MAX, |binding| binding.generation));
             // The first warms up; those after the other thread's end had the machine to themselves.
             if round > 0 && running.load(Relaxed) == THREADS {
                 kept.push(figure);

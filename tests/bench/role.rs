@@ -8,16 +8,16 @@ use s_sdk::{Activity, CallError, Plain, behavior};
 /// Who answered, and how often it was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Plain)]
 #[repr(C)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// All counted calls, over all versions.
-    pub counted: u64,
+    pub(crate) counted: u64,
     /// The major version of the module.
-    pub version: u64,
+    pub(crate) version: u64,
 }
 
 /// What the benchmark calls.
 #[behavior]
-pub trait Bench {
+pub(crate) trait Bench {
     /// One step of a number: the least work that cannot be left out.
     fn step(&self, act: &Activity, number: u64) -> Result<u64, CallError>;
     /// Counts this call; the count is carried.

@@ -160,7 +160,7 @@ fn fixture(name: &str) -> Result<PathBuf, Error> {
 
 fn today() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let text = Timestamp::from_unix_seconds(seconds).map_or_else(String::new, |now| now.to_string());
+    let text = Timestamp::from_unix_seconds(seconds).map_or_else(|_| String::new(), |now| now.to_string());
     text.chars().take_while(|c| *c != 'T').collect()
 }
 

@@ -190,7 +190,7 @@ impl AuthProtocol for HmacSha2 {
                 let mut block = sha2::digest::common::Block::<H>::default();
                 block[..localized.len()].copy_from_slice(localized);
                 block.iter_mut().for_each(|octet| *octet ^= pad);
-                let mut state = H::new().chain_update(&block).serialize();
+                let mut state = H::new().chain_update(block.as_slice()).serialize();
                 block.as_mut_slice().zeroize();
                 let appended = prepared.append(&state);
                 state.as_mut_slice().zeroize();
@@ -248,12 +248,11 @@ impl Module for HmacSha2 {
     }
 }
 
+/// A message before its field, the field, and the message after it.
+type Around<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
 /// The message before the field, the field, and the message after it.
-fn around(
-    message: &[u8],
-    field: Span,
-    protocol: Protocol,
-) -> Result<(&[u8], &[u8], &[u8]), AuthError> {
+fn around(message: &[u8], field: Span, protocol: Protocol) -> Result<Around<'_>, AuthError> {
     let right = protocol.parameters().mac_length;
     let wrong = AuthError::detailed(AuthErrorKind::WrongField, right);
     if field.len != right {
@@ -269,7 +268,7 @@ fn around(
 /// The whole code over the parts of a message, from the two hashes of a prepared key (RFC 2104 §2).
 fn code<H: Hash>(states: &[u8], parts: &[&[u8]]) -> Result<Output<H>, AuthError> {
     let unknown = || AuthError::new(AuthErrorKind::UnknownPreparedKey);
-    if states.len() % 2 != 0 {
+    if !states.len().is_multiple_of(2) {
         return Err(unknown());
     }
     let (inner, outer) = states.split_at(states.len() / 2);

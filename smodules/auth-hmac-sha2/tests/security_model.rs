@@ -1,6 +1,8 @@
 //! A security model that calls the authentication module: one module calls another, and what the first
 //! call of an activity learned is there for the last.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap is a failed test")]
+
 mod hosted;
 
 use hosted::{host, serve};

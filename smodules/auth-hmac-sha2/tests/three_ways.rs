@@ -1,5 +1,7 @@
 //! The module called directly, through a proxy, and by name: one contract suite and one set of vectors.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap is a failed test")]
+
 mod hosted;
 
 use auth_hmac_sha2::HmacSha2;
@@ -294,4 +296,108 @@ fn a_wrong_argument_is_named_by_its_position() {
     let refused = component.invoke(&act, "digest", &[oid(&[1, 3]), octets()]);
     let Err(InvokeError::Method(error)) = refused else { panic!("{refused:?}") };
     assert_eq!(AuthError::from_value(&error), Some(AuthErrorKind::UnknownProtocol.into()));
+}
+
+/// The module with one sentence of the contract broken.
+struct Faulty(u32);
+
+impl AuthProtocol for Faulty {
+    fn protocol(
+        &self,
+        act: &Activity,
+        position: u32,
+        name: &mut List<u32>,
+    ) -> Result<AuthParameters, AuthError> {
+        HmacSha2.protocol(act, if self.0 == 1 { 0 } else { position }, name)
+    }
+    fn password_to_key(
+        &self,
+        act: &Activity,
+        protocol: &[u32],
+        password: &[u8],
+        key: &mut Buf,
+    ) -> Result<(), AuthError> {
+        match self.0 {
+            // Hashes the password once instead of a megabyte of it.
+            3 if !password.is_empty() => HmacSha2.digest(act, protocol, password, key),
+            _ => HmacSha2.password_to_key(act, protocol, password, key),
+        }
+    }
+    fn localize_key(
+        &self,
+        act: &Activity,
+        protocol: &[u32],
+        key: &[u8],
+        engine_id: &[u8],
+        localized: &mut Buf,
+    ) -> Result<(), AuthError> {
+        HmacSha2.localize_key(
+            act,
+            protocol,
+            key,
+            if self.0 == 4 { b"" } else { engine_id },
+            localized,
+        )
+    }
+    fn digest(
+        &self,
+        act: &Activity,
+        protocol: &[u32],
+        octets: &[u8],
+        hash: &mut Buf,
+    ) -> Result<(), AuthError> {
+        HmacSha2.digest(act, if self.0 == 2 { NAMES[0] } else { protocol }, octets, hash)
+    }
+    fn prepare_key(
+        &self,
+        act: &Activity,
+        protocol: &[u32],
+        localized: &[u8],
+        prepared: &mut Buf,
+    ) -> Result<(), AuthError> {
+        if self.0 == 6 {
+            prepared.clear();
+        }
+        HmacSha2.prepare_key(act, protocol, localized, prepared)
+    }
+    fn sign(
+        &self,
+        act: &Activity,
+        prepared: &[u8],
+        message: &[u8],
+        field: Span,
+        mac: &mut Buf,
+    ) -> Result<(), AuthError> {
+        HmacSha2.sign(act, prepared, message, field, mac)?;
+        if self.0 == 8 && message[field.at as usize] != 0 {
+            mac[0] ^= 1;
+        }
+        Ok(())
+    }
+    fn verify(
+        &self,
+        act: &Activity,
+        prepared: &[u8],
+        message: &[u8],
+        field: Span,
+    ) -> Result<(), AuthError> {
+        match HmacSha2.verify(act, prepared, message, field) {
+            Err(error) if self.0 == 9 && error.kind == AuthErrorKind::WrongDigest => Ok(()),
+            Err(error) if self.0 == 7 && error.kind == AuthErrorKind::UnknownPreparedKey => Ok(()),
+            Err(error) if self.0 == 10 && error.kind == AuthErrorKind::WrongField => Ok(()),
+            answer => answer,
+        }
+    }
+}
+
+#[test]
+fn the_suite_names_the_sentence_that_a_module_breaks() {
+    let (runtime, _control) = host();
+    let mut worker = runtime.worker();
+    let act = worker.activity();
+    for sentence in [1, 2, 3, 4, 6, 7, 8, 9, 10] {
+        let broken = suite(&Faulty(sentence), &act).unwrap_err();
+        assert_eq!(broken.sentence, sentence, "{broken}");
+    }
+    assert_eq!(suite(&Faulty(0), &act), Ok(()));
 }

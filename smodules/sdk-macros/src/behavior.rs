@@ -562,8 +562,10 @@ fn proxy(item: &ItemTrait, methods: &[Method]) -> TokenStream {
             #sig {
                 let (__bound, __function) = self.0.method(#act, #slot)?;
                 let ::core::option::Option::Some(__function) = __function else {
-                    let __answer = self.0.lacking(#act, __bound, #text, &[#(#values),*])?;
-                    return { #from_answer };
+                    return ::s_sdk::shim::seldom(|| {
+                        let __answer = self.0.lacking(#act, __bound, #text, &[#(#values),*])?;
+                        #from_answer
+                    });
                 };
                 let mut __answer = ::core::mem::MaybeUninit::<#answer>::uninit();
                 let mut __error = ::core::mem::MaybeUninit::<#error>::uninit();

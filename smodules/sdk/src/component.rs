@@ -78,16 +78,25 @@ pub type DynamicCall =
     unsafe extern "C" fn(&Binding, &Lane, Text<'_>, Slice<'_, ValueRef<'_>>, &mut ValueOut) -> Status;
 
 impl Binding {
-    /// The generation that an activity of this epoch sees.
+    /// The generation that an activity of this epoch sees: this one, or the youngest before it that was
+    /// there when the activity began and was left reachable.
     #[inline(always)]
     pub fn seen_from(&self, epoch: u64) -> *const Binding {
-        if self.since > epoch {
-            let predecessor = self.predecessor.load(Ordering::Acquire);
-            if !predecessor.is_null() {
-                return predecessor;
+        if self.since <= epoch { self } else { self.older(epoch) }
+    }
+
+    #[cold]
+    fn older(&self, epoch: u64) -> *const Binding {
+        let mut seen = self;
+        while seen.since > epoch {
+            // SAFETY: a predecessor is kept until no activity is older than the flip that replaced it, and
+            // this one is.
+            match unsafe { seen.predecessor.load(Ordering::Acquire).as_ref() } {
+                Some(predecessor) => seen = predecessor,
+                None => break,
             }
         }
-        self
+        seen
     }
 
     /// The dynamic function at a selector's place.
@@ -228,6 +237,7 @@ impl ComponentLink {
         }
     }
 
+    #[inline(always)]
     fn dynamic(
         &self,
         act: &Activity,
@@ -246,8 +256,17 @@ impl ComponentLink {
         self.answer(act, bound, status, out)
     }
 
-    /// What a dynamic shim's status and output mean.
+    /// What a dynamic shim's status and output mean. A number is taken where it lies.
+    #[inline(always)]
     pub fn answer(&self, act: &Activity, bound: &Binding, status: Status, out: ValueOut) -> Result<Value, InvokeError> {
+        match out.number() {
+            Some(number) if status == Status::OK => Ok(Value::U64(number)),
+            _ => self.other_answer(act, bound, status, out),
+        }
+    }
+
+    #[inline(never)]
+    fn other_answer(&self, act: &Activity, bound: &Binding, status: Status, out: ValueOut) -> Result<Value, InvokeError> {
         let bad = InvokeError::Call(CallError::new(CallErrorKind::BadAnswer));
         match status {
             Status::OK => out.take().ok_or(bad),
@@ -277,8 +296,22 @@ impl ComponentLink {
     }
 }
 
-/// The borrowed forms of arguments, on the stack where they fit.
+/// The borrowed forms of arguments. Most calls have one argument or none.
+#[inline(always)]
 pub fn with_refs<R>(args: &[Value], call: impl FnOnce(&[ValueRef<'_>]) -> R) -> R {
+    match args {
+        [] => call(&[]),
+        [one] => match ValueRef::simple(one) {
+            Some(one) => call(&[one]),
+            None => with_many_refs(args, call),
+        },
+        many => with_many_refs(many, call),
+    }
+}
+
+/// The borrowed forms of several arguments, on the stack where they fit.
+#[inline(never)]
+fn with_many_refs<R>(args: &[Value], call: impl FnOnce(&[ValueRef<'_>]) -> R) -> R {
     const INLINE: usize = 8;
     let null = Value::Null;
     let empty = ValueRef::simple(&null).unwrap_or_else(|| ValueRef::encoded(&[]));

@@ -188,6 +188,12 @@ impl ValueOut {
         }
     }
 
+    /// The number, if it is one that is not negative.
+    #[inline(always)]
+    pub const fn number(&self) -> Option<u64> {
+        if self.tag.0 == Tag::U64.0 { Some(self.scalar) } else { None }
+    }
+
     /// The value; `None` when the other side broke the encoding.
     #[inline]
     pub fn take(self) -> Option<Value> {

@@ -687,11 +687,6 @@ impl<T: BoundSide> Bound<T> {
         self.binding.predecessor = AtomicPtr::new(predecessor.cast_mut());
     }
 
-    /// Cuts the way back to the predecessor, once no activity is old enough to need it.
-    pub fn forget_predecessor(&self) {
-        self.binding.predecessor.store(std::ptr::null_mut(), Ordering::Release);
-    }
-
     /// The host's part.
     pub const fn side(&self) -> &T {
         &self.side

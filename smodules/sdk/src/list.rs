@@ -163,6 +163,10 @@ impl<T: Plain> DerefMut for List<T> {
 
 impl<T: Plain> Drop for List<T> {
     fn drop(&mut self) {
+        // Without capacity there is no memory to give back, and nobody to call for it.
+        if self.capacity == 0 {
+            return;
+        }
         let free = self.free;
         // SAFETY: the function came with the list, and the list is not used again.
         unsafe {

@@ -87,6 +87,13 @@ pub unsafe fn call<M, T: Plain, E: Plain>(
     }
 }
 
+/// What is done seldom, out of the way of what is done always.
+#[cold]
+#[inline(never)]
+pub fn seldom<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
 /// The arguments of a dynamic call, taken by position and checked one by one.
 pub struct Args<'a>(&'a [ValueRef<'a>]);
 

@@ -1,6 +1,8 @@
 //! What `#[behavior]`, `#[s_module]`, `#[derive(Plain)]` and `#[derive(Crossing)]` write, seen by callers:
 //! every kind of parameter, typed and by name, and what the descriptions say of it.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap is a failed test")]
+
 mod hosted;
 
 use hosted::{host, serve};

@@ -32,6 +32,8 @@ pub(crate) struct Execution {
     gate: Mutex<GateState>,
     after: Versions,
     set_before: Set,
+    /// The packages that were verified, by member.
+    packages: Mutex<BTreeMap<usize, Digest>>,
     /// The set after the swap, made before the gate closes.
     set_after: Mutex<Option<Set>>,
     by_operator: bool,
@@ -52,6 +54,8 @@ struct GateState {
     epoch: Option<u64>,
     /// Successors are current.
     flipped: bool,
+    /// When the gates were opened again, until that is reported.
+    opened: Option<Instant>,
     /// Phase events of the closed gate: told after it opened, because listeners take time.
     untold: Vec<PhaseEvent>,
 }
@@ -113,6 +117,7 @@ impl Execution {
             txn,
             after,
             set_before,
+            packages: Mutex::default(),
             set_after: Mutex::default(),
             by_operator,
         }))
@@ -203,6 +208,13 @@ impl Execution {
         }
     }
 
+    /// Whether the transaction still waits for an action: one that it gave up on must not take effect.
+    fn is_awaited(&self, action: Action) -> bool {
+        let mut machine = lock(&self.machine);
+        machine.transaction.handle_timeout(self.inner.now());
+        machine.transaction.awaits(action)
+    }
+
     fn perform(self: &Arc<Self>, action: Action, until: Duration) {
         match action {
             Action::Verify(_) | Action::Load(_) | Action::Preflight(_) | Action::Prepare(_) if self.members.len() > 1 => {
@@ -219,13 +231,22 @@ impl Execution {
             }
             action => {
                 let event = self.act(action, until);
-                self.answer(event);
+                // Callers came through from the moment the gates were open, whatever was told since.
+                let opened = match action {
+                    Action::OpenGates | Action::OpenGatesBack => lock(&self.gate).opened.take(),
+                    _ => None,
+                };
+                let at = opened.map_or_else(|| self.inner.now(), |opened| self.inner.at(opened));
+                lock(&self.machine).transaction.handle_event(at, event);
             }
         }
     }
 
     /// Performs an action and says how it went.
     fn act(self: &Arc<Self>, action: Action, until: Duration) -> Event {
+        if !self.is_awaited(action) {
+            return Event::Failed(action, "too late".into());
+        }
         let until = self.inner.instant(until);
         if let Action::Prepare(member) = action {
             let vote = match self.member(member).and_then(|member| member.prepare()) {
@@ -256,12 +277,19 @@ impl Execution {
     fn carry_out(&self, action: Action, until: Instant) -> Result<(), String> {
         let inner = &self.inner;
         match action {
-            Action::Verify(m) => self.member(m)?.verify(inner, &self.after),
+            Action::Verify(m) => {
+                let mut member = self.member(m)?;
+                member.verify(inner, &self.after)?;
+                if let Some(admitted) = &member.admitted {
+                    lock(&self.packages).insert(m, Digest(admitted.digest().0));
+                }
+                Ok(())
+            }
             Action::Load(m) => self.member(m)?.load(inner),
             Action::Preflight(m) => self.member(m)?.preflight(inner),
             Action::Prepare(_) => Ok(()),
             Action::ReserveJournal => {
-                let set = self.set_after()?;
+                let set = self.set_after();
                 inner.journal(|journal| journal.begin(self.txn, self.components.clone(), &self.set_before, &set))?;
                 *lock(&self.set_after) = Some(set);
                 Ok(())
@@ -299,23 +327,17 @@ impl Execution {
         }
     }
 
-    /// The complete set after this swap.
-    fn set_after(&self) -> Result<Set, String> {
+    /// The complete set after this swap. The members are voting meanwhile, so none of them is asked.
+    fn set_after(&self) -> Set {
         let mut set = self.set_before.clone();
-        for (member, comes) in self.all().zip(&self.comes) {
-            let member = member?;
-            let name = member.component.name().to_owned();
+        let packages = lock(&self.packages);
+        for (m, (name, comes)) in self.components.iter().zip(&self.comes).enumerate() {
             match comes.clone() {
-                Some(version) => {
-                    let package = member.admitted.as_ref().map(|admitted| Digest(admitted.digest().0));
-                    set.insert(name, Bound { version, package });
-                }
-                None => {
-                    set.remove(&name);
-                }
-            }
+                Some(version) => set.insert(name.clone(), Bound { version, package: packages.get(&m).copied() }),
+                None => set.remove(name),
+            };
         }
-        Ok(set)
+        set
     }
 
     // ===== The closed gate =====
@@ -340,7 +362,7 @@ impl Execution {
             }
             let successors = self.each(|member| (member.component, member.successor.clone()))?;
             let group = self.inner.control.bind(&successors);
-            let closed = self.inner.control.close(&group, until).ok_or("another swap kept the gate")?;
+            let closed = self.inner.control.close(&group, until).map_err(|why| why.to_string())?;
             if closed.drain(until).is_err() {
                 return Err("callers stayed inside".into());
             }
@@ -351,6 +373,9 @@ impl Execution {
                 continue;
             }
             let mut gate = lock(&self.gate);
+            if !self.is_awaited(Action::Quiesce) {
+                return Err("too late".into());
+            }
             (gate.closed, gate.group) = (Some(closed), Some(group));
             drop(gate);
             return self.all().try_for_each(|member| member?.hold());
@@ -377,6 +402,9 @@ impl Execution {
             }
         }
         let mut gate = lock(&self.gate);
+        if !self.is_awaited(Action::Flip) {
+            return Err("too late".into());
+        }
         let control = &self.inner.control;
         let group = gate.group.take();
         let flipped = match (&gate.closed, group) {
@@ -414,7 +442,7 @@ impl Execution {
 
     fn open(&self) {
         let mut gate = lock(&self.gate);
-        gate.closed = None;
+        gate.opened = gate.closed.take().map(Closed::open);
         gate.group = None;
         let untold = std::mem::take(&mut gate.untold);
         drop(gate);
@@ -438,7 +466,7 @@ impl Execution {
     fn retire(&self, m: usize, until: Instant) -> Result<(), String> {
         self.passed(until)?;
         let mut member = self.member(m)?;
-        drop(self.inner.control.keep_predecessor(member.component, None));
+        self.inner.control.keep_predecessor(member.component, None);
         let ended = member.drop_predecessor();
         self.inner.replace_module(member.component.name(), member.module.take());
         ended
@@ -454,9 +482,12 @@ impl Execution {
     fn quiesce_back(&self, until: Instant) -> Result<(), String> {
         let predecessors = self.each(|member| (member.component, member.predecessor.clone()))?;
         let group = self.inner.control.bind(&predecessors);
-        let closed = self.inner.control.close(&group, until).ok_or("another swap kept the gate")?;
+        let closed = self.inner.control.close(&group, until).map_err(|why| why.to_string())?;
         let drained = closed.drain(until);
         let mut gate = lock(&self.gate);
+        if !self.is_awaited(Action::QuiesceBack) {
+            return Err("too late".into());
+        }
         (gate.closed, gate.group) = (Some(closed), Some(group));
         drop(gate);
         drained.map_err(|_| "callers stayed inside".to_owned())?;
@@ -480,10 +511,6 @@ impl Execution {
         let flipped = match (&gate.closed, group) {
             (Some(closed), Some(group)) => closed.flip(group),
             (closed, _) => {
-                // The flip forward must have passed before the same components flip again.
-                if let Some(epoch) = gate.epoch {
-                    let _ = control.pass(epoch, until);
-                }
                 let predecessors = self.each(|member| (member.component, member.predecessor.clone()))?;
                 let group = control.bind(&predecessors);
                 match closed {

@@ -7,7 +7,7 @@
 //! What this crate never does: decide the order of a swap (the transaction does), run a module's code
 //! before its rehearsal, or leave a gate closed beyond its deadline, whatever a module does.
 //!
-//! In the order a package meets them: [`request`] (what is asked, and what it would change),
+//! In the order a package meets them: [`order`] (a swap written down), [`request`] (what is asked, and what it would change),
 //! `execution` (one running swap), `member` (one component in it), `timing` (the deadlines and the
 //! troubles of all running swaps), [`status`] (what is told to operators); `surroundings` is what modules
 //! get from the host.
@@ -16,6 +16,7 @@ mod execution;
 mod facts;
 mod manager;
 mod member;
+pub mod order;
 pub mod request;
 pub mod status;
 mod surroundings;

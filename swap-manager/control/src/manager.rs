@@ -189,6 +189,10 @@ impl Inner {
         self.started.elapsed()
     }
 
+    pub(crate) fn at(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.started)
+    }
+
     pub(crate) fn instant(&self, at: Duration) -> Instant {
         self.started.checked_add(at).unwrap_or_else(|| self.started + Duration::from_secs(u32::MAX.into()))
     }

@@ -207,12 +207,11 @@ impl Component {
         before
     }
 
-    pub(crate) fn keep_predecessor(&self, predecessor: Option<Arc<Generation>>) -> Option<Arc<Generation>> {
-        let mut state = self.state();
-        let before = std::mem::replace(&mut state.predecessor, predecessor);
-        drop(state);
+    pub(crate) fn keep_predecessor(&self, predecessor: Option<Arc<Generation>>) {
+        let before = std::mem::replace(&mut self.state().predecessor, predecessor);
         self.changed.notify_all();
-        before
+        // Dropped without the lock: a module's destructor may run.
+        drop(before);
     }
 
     /// Notes that a call panicked in a generation.

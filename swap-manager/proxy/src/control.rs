@@ -9,11 +9,24 @@ use crate::runtime::Runtime;
 use s_sdk::component::Binding;
 use s_sdk::hosting::StepError;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Control over a runtime's gates and generations.
 pub struct SwapControl {
     runtime: &'static Runtime,
+    last_open_flip: AtomicU64,
+}
+
+/// Why gates were not closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotClosed {
+    /// Another swap keeps the gate.
+    #[error("another swap kept the gate")]
+    Taken,
+    /// Activities from before the last open flip run on.
+    #[error("requests from before the last swap still run")]
+    OlderActivities,
 }
 
 /// Generations that are bound and filled but not yet published, one per component of a group.
@@ -29,13 +42,13 @@ pub struct Flipped {
     pub epoch: u64,
 }
 
-/// The drain did not end in time.
+/// Somebody was inside until the deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StillInside;
 
 impl SwapControl {
     pub(crate) const fn new(runtime: &'static Runtime) -> Self {
-        SwapControl { runtime }
+        SwapControl { runtime, last_open_flip: AtomicU64::new(0) }
     }
 
     /// The runtime.
@@ -59,7 +72,7 @@ impl SwapControl {
     /// Publishes a group without closing a gate: older activities finish on what they began with.
     /// `None` when another swap kept the gate beyond the deadline.
     ///
-    /// The predecessors stay reachable until [`SwapControl::pass`]; no member may be flipped again before.
+    /// The predecessors stay reachable, and in memory, until no older activity runs.
     pub fn flip_open(&self, group: Group, deadline: Instant) -> Option<Flipped> {
         let gate = self.runtime.gate();
         if !gate.take_by(Some(deadline)) {
@@ -80,57 +93,72 @@ impl SwapControl {
             .map(|(component, generation)| (component.core(), std::ptr::from_ref(generation.bound().binding())))
             .collect();
         let epoch = gate.flip_open(&bindings);
-        let before = members.into_iter().map(|(component, generation)| component.publish(generation)).collect();
+        self.last_open_flip.store(epoch, Ordering::Release);
+        let before = self.runtime.publish(members, epoch);
         gate.give_back();
         Some(Flipped { before, epoch })
     }
 
-    /// Takes the gate and closes it for a group; `None` when another swap kept it beyond the deadline.
-    pub fn close(&self, group: &Group, deadline: Instant) -> Option<Closed> {
+    /// Takes the gate and closes it for a group.
+    ///
+    /// Activities from before the last open flip must have ended: they may be pinned to one member of a
+    /// group that flipped then, and a gated flip leaves them no way back to the other.
+    ///
+    /// # Errors
+    /// Older activities run on, or another swap keeps the gate, until the deadline.
+    pub fn close(&self, group: &Group, deadline: Instant) -> Result<Closed, NotClosed> {
+        self.pass(self.last_open_flip.load(Ordering::Acquire), deadline).map_err(|_| NotClosed::OlderActivities)?;
         let gate = self.runtime.gate();
         if !gate.take_by(Some(deadline)) {
-            return None;
+            return Err(NotClosed::Taken);
         }
         gate.close(group.members.iter().map(|(component, _)| component.core()).collect(), Some(deadline));
-        Some(Closed { runtime: self.runtime })
+        Ok(Closed { runtime: self.runtime })
     }
 
-    /// Waits until no activity is older than a flip.
+    /// Waits until no activity is older than a flip; what it replaced is then let go of.
     ///
     /// # Errors
     /// One was, until the deadline.
     pub fn pass(&self, epoch: u64, deadline: Instant) -> Result<(), StillInside> {
         let gate = self.runtime.gate();
         gate.fence();
-        wait_until(deadline, || gate.passed(epoch))
+        let passed = || gate.passed(epoch);
+        wait_until(deadline, passed, |nap| {
+            std::thread::sleep(nap);
+            passed()
+        })?;
+        self.runtime.let_go_before(epoch);
+        Ok(())
     }
 
     /// Keeps a generation loaded behind a component for the confirm window, or lets it go.
-    pub fn keep_predecessor(
-        &self,
-        component: &'static Component,
-        predecessor: Option<Arc<Generation>>,
-    ) -> Option<Arc<Generation>> {
-        let let_go = component.keep_predecessor(predecessor);
-        if let Some(current) = let_go.as_ref().map(|_| component.current()) {
-            current.bound().forget_predecessor();
-        }
-        let_go
+    pub fn keep_predecessor(&self, component: &'static Component, predecessor: Option<Arc<Generation>>) {
+        component.keep_predecessor(predecessor);
     }
 }
 
-/// Waits for readers: a little spinning, then giving the processor to those waited for, then sleeping.
-fn wait_until(deadline: Instant, mut done: impl FnMut() -> bool) -> Result<(), StillInside> {
-    let mut looks = 0u32;
-    while !done() {
-        looks += 1;
-        match looks {
-            0..=32 => std::hint::spin_loop(),
-            33..=400 => std::thread::yield_now(),
-            _ => std::thread::sleep(Duration::from_micros(50)),
+/// How often a waiting thread looks before it sleeps: readers that run are gone within microseconds.
+const LOOKS: u32 = 64;
+
+/// How long it sleeps at most between two looks.
+const NAP: Duration = Duration::from_micros(50);
+
+/// Waits for readers: a little spinning, then sleeping, because readers that are still there by then wait
+/// for a processor. Yielding would give this thread's claim to the processor away with it.
+fn wait_until(
+    deadline: Instant,
+    done: impl Fn() -> bool,
+    done_or_sleep: impl Fn(Duration) -> bool,
+) -> Result<(), StillInside> {
+    for _ in 0..LOOKS {
+        if done() {
+            return Ok(());
         }
-        // The clock costs more than a look.
-        if looks.is_multiple_of(16) && Instant::now() >= deadline {
+        std::hint::spin_loop();
+    }
+    while !done_or_sleep(NAP) {
+        if Instant::now() >= deadline {
             return Err(StillInside);
         }
     }
@@ -149,7 +177,7 @@ impl Closed {
     /// One was, until the deadline.
     pub fn drain(&self, deadline: Instant) -> Result<(), StillInside> {
         let gate = self.runtime.gate();
-        wait_until(deadline, || gate.drained())
+        wait_until(deadline, || gate.drained(), |nap| gate.drained_or_sleep(nap))
     }
 
     /// Publishes the group that the gates were closed for. They stay closed.
@@ -167,12 +195,18 @@ impl Closed {
         let bindings: Vec<_> =
             members.iter().map(|(_, generation)| std::ptr::from_ref(generation.bound().binding())).collect();
         let epoch = gate.flip_closed(&bindings);
-        let before = members.into_iter().map(|(component, generation)| component.publish(generation)).collect();
-        Flipped { before, epoch }
+        Flipped { before: self.runtime.publish(members, epoch), epoch }
     }
 
-    /// Opens the gates.
-    pub fn open(self) {}
+    /// Opens the gates; answers when they were open.
+    pub fn open(self) -> Instant {
+        let gate = self.runtime.gate();
+        let opened = gate.open();
+        gate.give_back();
+        // What dropping does is done.
+        std::mem::forget(self);
+        opened
+    }
 }
 
 impl Drop for Closed {

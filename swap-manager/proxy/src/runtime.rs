@@ -3,6 +3,7 @@
 use crate::component::Component;
 use crate::control::SwapControl;
 use crate::gate::{Fence, Gate};
+use crate::generation::Generation;
 use crate::names::{Named, Names};
 use crate::worker::Worker;
 use s_sdk::abi::{BehaviorDesc, Status};
@@ -14,27 +15,55 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// What a runtime lends to its modules and cannot make itself.
+///
+/// A host that lacks something leaves the method out: modules are told that there is no such thing.
 pub trait Surroundings: Send + Sync + 'static {
     /// A log line of a module.
-    fn log(&self, level: Level, component: &str, version: &str, message: &str);
+    fn log(&self, level: Level, component: &str, version: &str, message: &str) {
+        let _ = (level, component, version, message);
+    }
     /// Nanoseconds since 1970.
-    fn wall_clock(&self) -> u64;
+    fn wall_clock(&self) -> u64 {
+        0
+    }
     /// Adds to a counter of a component.
-    fn count(&self, component: &str, name: &str, add: u64);
+    fn count(&self, component: &str, name: &str, add: u64) {
+        let _ = (component, name, add);
+    }
     /// Publishes an event.
-    fn publish(&self, component: &str, tag: &str, payload: &[u8]) -> Status;
+    fn publish(&self, component: &str, tag: &str, payload: &[u8]) -> Status {
+        let _ = (component, tag, payload);
+        Status::NO_SUCH_NAME
+    }
     /// Subscribes a component's mailbox to a tag, or ends that.
-    fn subscribe(&self, component: &str, tag: &str, on: bool) -> Status;
+    fn subscribe(&self, component: &str, tag: &str, on: bool) -> Status {
+        let _ = (component, tag, on);
+        Status::NO_SUCH_NAME
+    }
     /// Starts a timer of a component's task.
-    fn set_timer(&self, component: &str, id: u64, after: u64, every: u64) -> Status;
+    fn set_timer(&self, component: &str, id: u64, after: u64, every: u64) -> Status {
+        let _ = (component, id, after, every);
+        Status::NO_SUCH_NAME
+    }
     /// Stops one.
-    fn cancel_timer(&self, component: &str, id: u64) -> Status;
+    fn cancel_timer(&self, component: &str, id: u64) -> Status {
+        let _ = (component, id);
+        Status::NO_SUCH_NAME
+    }
     /// Puts a message in a component's mailbox.
-    fn send(&self, component: &str, kind: &str, payload: &[u8]) -> Status;
+    fn send(&self, component: &str, kind: &str, payload: &[u8]) -> Status {
+        let _ = (component, kind, payload);
+        Status::NO_SUCH_NAME
+    }
     /// Opens a resident table of a component.
-    fn resident(&self, component: &str, name: &str, row_hash: u64) -> Result<&'static Table, Status>;
+    fn resident(&self, component: &str, name: &str, row_hash: u64) -> Result<&'static Table, Status> {
+        let _ = (component, name, row_hash);
+        Err(Status::NO_SUCH_NAME)
+    }
     /// A call panicked in this generation. Called on the caller's thread: must not wait.
-    fn trouble(&self, component: &'static Component, generation: u64, message: &str);
+    fn trouble(&self, component: &'static Component, generation: u64, message: &str) {
+        let _ = (component, generation, message);
+    }
 }
 
 /// A resident table, whatever keeps its rows.
@@ -117,6 +146,8 @@ pub struct Runtime {
     names: Names,
     components: RwLock<Vec<&'static Component>>,
     surroundings: Arc<dyn Surroundings>,
+    /// Generations that were replaced, with the epoch that no older activity may outlive them.
+    replaced: Mutex<Vec<(u64, Arc<Generation>)>>,
     next_index: AtomicU32,
     registering: Mutex<()>,
     started: Instant,
@@ -130,6 +161,7 @@ impl Runtime {
             names: Names::default(),
             components: RwLock::default(),
             surroundings,
+            replaced: Mutex::default(),
             next_index: AtomicU32::new(0),
             registering: Mutex::default(),
             started: Instant::now(),
@@ -143,6 +175,31 @@ impl Runtime {
 
     pub(crate) const fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// Records a flip, and answers what it replaced. That stays in memory until [`Runtime::let_go_before`]
+    /// hears that nobody can reach it: a reader may just have read its address.
+    pub(crate) fn publish(
+        &self,
+        members: Vec<(&'static Component, Arc<Generation>)>,
+        epoch: u64,
+    ) -> Vec<Arc<Generation>> {
+        let before: Vec<_> =
+            members.into_iter().map(|(component, generation)| component.publish(generation)).collect();
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        replaced.extend(before.iter().map(|generation| (epoch, Arc::clone(generation))));
+        before
+    }
+
+    /// Lets go of what flips up to this epoch replaced: no older activity runs.
+    pub(crate) fn let_go_before(&self, epoch: u64) {
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        let (kept, gone) = replaced.drain(..).partition(|(flip, _)| *flip > epoch);
+        *replaced = kept;
+        drop(replaced);
+        // Dropped without the lock: a module's destructor may run.
+        let gone: Vec<(u64, Arc<Generation>)> = gone;
+        drop(gone);
     }
 
     /// What the runtime lends to its modules.

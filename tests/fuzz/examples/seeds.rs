@@ -41,6 +41,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     keep("manifest", "whole", &json)?;
     keep("manifest", "facts", FACTS.as_bytes())?;
 
+    keep("control", "empty", b"{}")?;
+    let order = br#"{"remove":["a.b"],"confirm":{"by":"operator","seconds":60},
+        "deadlines_ms":{"whole":30000,"quiesce":500},"allow_downgrade":true}"#;
+    s_control::order::Order::parse(order)?;
+    keep("control", "whole", order)?;
+
     let unsigned = Archive {
         manifest: &json,
         code: BTreeMap::from([(fuzz::target(), &code[..])]),

@@ -63,6 +63,12 @@ const TARGETS: &[Target] = &[
         runs: 700_000,
         longest: 1024,
     },
+    Target {
+        name: "control",
+        attacks: "control input: swaps as operators write them down",
+        runs: 500_000,
+        longest: 1024,
+    },
 ];
 
 #[derive(Args)]
