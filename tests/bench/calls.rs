@@ -90,7 +90,8 @@ pub(crate) fn measure(host: &Host, rounds: usize) -> Result<Map<String, serde_js
 
     let plain: Box<dyn Plain> = black_box(Box::new(Step(1)));
     let typed = |act: &Activity, n| proxy.step(act, n).unwrap_or(u64::MAX);
-    let by_id = |act: &Activity, n| number(component.invoke_selected(act, selector, &[Value::U64(n)]));
+    let by_id =
+        |act: &Activity, n| number(component.invoke_selected(act, selector, &[Value::U64(n)]));
     let by_name = |act: &Activity, n| number(component.invoke(act, "step", &[Value::U64(n)]));
     let missing = |act: &Activity, n| proxy.missing(act, n).unwrap_or(u64::MAX);
 
@@ -158,7 +159,8 @@ fn check(
 pub(crate) fn gate(host: &Host, rounds: usize) -> Result<f64, Error> {
     const THREADS: usize = 2;
     let allowed = sched_getaffinity(None)?;
-    let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).take(THREADS).collect();
+    let processors: Vec<usize> =
+        (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).take(THREADS).collect();
     let core = host.components[0].core();
     let (start, running) = (Barrier::new(THREADS), AtomicUsize::new(THREADS));
     let loops = |thread: usize| -> Result<Vec<f64>, Error> {
@@ -171,7 +173,9 @@ pub(crate) fn gate(host: &Host, rounds: usize) -> Result<f64, Error> {
         let mut kept = Vec::new();
         start.wait();
         for round in 0..=rounds {
-            let figure = each(&mut worker, |act, _| act.enter(core).map_or(u64::MAX, |binding| binding.generation));
+            let figure = each(&mut worker, |act, _| {
+                act.enter(core).map_or(u64::MAX, |binding| binding.generation)
+            });
             // The first warms up; those after the other thread's end had the machine to themselves.
             if round > 0 && running.load(Relaxed) == THREADS {
                 kept.push(figure);
@@ -182,8 +186,9 @@ pub(crate) fn gate(host: &Host, rounds: usize) -> Result<f64, Error> {
     };
     let mut kept = std::thread::scope(|scope| -> Result<Vec<f64>, Error> {
         let loops = &loops;
-        let threads: Vec<_> =
-            (0..THREADS).map(|thread| scope.spawn(move || loops(thread).map_err(|error| error.to_string()))).collect();
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| scope.spawn(move || loops(thread).map_err(|error| error.to_string())))
+            .collect();
         let mut kept = Vec::new();
         for thread in threads {
             kept.extend(thread.join().map_err(|_| "a thread of the gate's measurement panicked")??);

@@ -36,7 +36,8 @@ impl Maker {
     /// A key for this run only.
     pub(crate) fn new() -> Result<Self, Error> {
         let mut seed = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *seed).map_err(|error| format!("no random octets for a key: {error}"))?;
+        getrandom::fill(&mut *seed)
+            .map_err(|error| format!("no random octets for a key: {error}"))?;
         let key = SecretKey::from_seed(&seed);
         let trust = trust(&key)?;
         Ok(Maker { key, trust })
@@ -63,7 +64,10 @@ impl Maker {
 
     /// Both versions of a fixture for one component.
     pub(crate) fn versions(&self, fixture: &str, component: usize) -> Result<[Package; 2], Error> {
-        Ok([self.package(&format!("{fixture}_v1"), component)?, self.package(&format!("{fixture}_v2"), component)?])
+        Ok([
+            self.package(&format!("{fixture}_v1"), component)?,
+            self.package(&format!("{fixture}_v2"), component)?,
+        ])
     }
 }
 
@@ -79,7 +83,10 @@ fn trust(key: &SecretKey) -> Result<TrustStore, Error> {
     Ok(TrustStore::try_from(TrustDocument {
         schema: SCHEMA,
         version: 1,
-        roots: Roots { threshold: 1, keys: vec![RootKey { id, public: public.clone(), name: name.clone(), expires: None }] },
+        roots: Roots {
+            threshold: 1,
+            keys: vec![RootKey { id, public, name: name.clone(), expires: None }],
+        },
         keys: vec![ReleaseKey { id, public, name, expires: None, components: vec![all.clone()] }],
         rules: vec![Rule { components: all, threshold: 1 }],
     })?)
@@ -114,9 +121,11 @@ impl Host {
             config.preflight = Preflight::Off;
         }
         let (manager, runtime) = SwapManager::open(config)?;
-        let components = names.iter().map(|name| manager.component(name, None)).collect::<Result<_, _>>()?;
+        let components =
+            names.iter().map(|name| manager.component(name, None)).collect::<Result<_, _>>()?;
         manager.start()?;
-        let mut host = Host { manager, runtime, components, packages, swaps: 0, _directory: directory };
+        let mut host =
+            Host { manager, runtime, components, packages, swaps: 0, _directory: directory };
         host.swap()?;
         Ok(host)
     }
@@ -125,7 +134,11 @@ impl Host {
     pub(crate) fn swap(&mut self) -> Result<Outcome, Error> {
         let version = self.swaps % 2;
         self.swaps += 1;
-        let items = self.packages.iter().map(|versions| Item::Package(Arc::clone(&versions[version]))).collect();
+        let items = self
+            .packages
+            .iter()
+            .map(|versions| Item::Package(Arc::clone(&versions[version])))
+            .collect();
         let outcome = self.manager.swap(Request::new(items))?;
         match outcome.verdict {
             Verdict::Committed => Ok(outcome),
@@ -177,7 +190,8 @@ impl Callers {
         let progress = Arc::new(AtomicU64::new(0));
         let threads = (0..count)
             .map(|_| {
-                let (stop, progress, activity) = (Arc::clone(&stop), Arc::clone(&progress), activity.clone());
+                let (stop, progress, activity) =
+                    (Arc::clone(&stop), Arc::clone(&progress), activity.clone());
                 std::thread::spawn(move || call(runtime.worker(), &stop, &progress, activity))
             })
             .collect();

@@ -39,8 +39,10 @@ impl Spread {
 impl Serialize for Spread {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut sorted = self.0.clone();
-        let [p50, p99, max] = [0.5, 0.99, 1.0].map(|part| (at(&mut sorted, part) * 1e3).round() / 1e3);
-        serde_json::json!({ "p50": p50, "p99": p99, "max": max, "count": self.0.len() }).serialize(to)
+        let [p50, p99, max] =
+            [0.5, 0.99, 1.0].map(|part| (at(&mut sorted, part) * 1e3).round() / 1e3);
+        serde_json::json!({ "p50": p50, "p99": p99, "max": max, "count": self.0.len() })
+            .serialize(to)
     }
 }
 
@@ -84,7 +86,12 @@ enum Line {
     NoSlowerThan(&'static str),
 }
 
-const fn row(pointer: &'static str, what: &'static str, unit: &'static str, line: Option<Line>) -> Row {
+const fn row(
+    pointer: &'static str,
+    what: &'static str,
+    unit: &'static str,
+    line: Option<Line>,
+) -> Row {
     Row { pointer, what, unit, line }
 }
 
@@ -102,7 +109,12 @@ const ROWS: &[Row] = &[
     row("/typed_call_within_activity_ns", "typed call within an activity", "ns", None),
     row("/invoke_id_within_activity_ns", "call by selector within an activity", "ns", None),
     row("/invoke_name_within_activity_ns", "call by name within an activity", "ns", None),
-    row("/does_not_understand_within_activity_ns", "a lacking method within an activity", "ns", None),
+    row(
+        "/does_not_understand_within_activity_ns",
+        "a lacking method within an activity",
+        "ns",
+        None,
+    ),
     row("/blackout_us/0/p50", "blackout, no octets carried, p50", "µs", None),
     row("/blackout_us/0/p99", "blackout, no octets carried, p99", "µs", None),
     row("/blackout_us/64KiB/p50", "blackout, 64 KiB carried, p50", "µs", Some(AtMost(60.0))),
@@ -116,17 +128,47 @@ const ROWS: &[Row] = &[
         "µs",
         Some(NoSlowerThan("/blackout_us/0/p50")),
     ),
-    row("/blackout_us/resident_1000000/p99", "blackout, resident table of 1,000,000 rows, p99", "µs", None),
+    row(
+        "/blackout_us/resident_1000000/p99",
+        "blackout, resident table of 1,000,000 rows, p99",
+        "µs",
+        None,
+    ),
     row("/group8_blackout_us/p50", "blackout of a group of eight, p50", "µs", None),
     row("/group8_blackout_us/p99", "blackout of a group of eight, p99", "µs", None),
-    row("/swap_ms/without_preflight/p50", "whole swap without preflight, p50", "ms", Some(AtMost(2.0))),
+    row(
+        "/swap_ms/without_preflight/p50",
+        "whole swap without preflight, p50",
+        "ms",
+        Some(AtMost(2.0)),
+    ),
     row("/swap_ms/without_preflight/p99", "whole swap without preflight, p99", "ms", None),
     row("/swap_ms/with_preflight/p50", "whole swap with preflight, p50", "ms", Some(AtMost(6.0))),
     row("/swap_ms/with_preflight/p99", "whole swap with preflight, p99", "ms", None),
-    row("/swap_ms_under_callers/without_preflight/p50", "the same without, under two callers, p50", "ms", None),
-    row("/swap_ms_under_callers/with_preflight/p50", "the same with, under two callers, p50", "ms", None),
-    row("/swap_ms_on_disk/without_preflight/p50", "the same without, repository on this disk, p50", "ms", None),
-    row("/swap_ms_on_disk/with_preflight/p50", "the same with, repository on this disk, p50", "ms", None),
+    row(
+        "/swap_ms_under_callers/without_preflight/p50",
+        "the same without, under two callers, p50",
+        "ms",
+        None,
+    ),
+    row(
+        "/swap_ms_under_callers/with_preflight/p50",
+        "the same with, under two callers, p50",
+        "ms",
+        None,
+    ),
+    row(
+        "/swap_ms_on_disk/without_preflight/p50",
+        "the same without, repository on this disk, p50",
+        "ms",
+        None,
+    ),
+    row(
+        "/swap_ms_on_disk/with_preflight/p50",
+        "the same with, repository on this disk, p50",
+        "ms",
+        None,
+    ),
     row("/lost_calls", "calls lost or failed", "", Some(AtMost(0.0))),
     row("/mixed_calls", "activities that met two versions", "", Some(AtMost(0.0))),
     row("/rss_growth_kib", "memory grown over all endurance swaps", "KiB", Some(AtMost(256.0))),
@@ -141,11 +183,20 @@ pub(crate) fn table(figures: &Value) -> String {
         let limit = match row.line {
             None => None,
             Some(AtMost(limit)) => Some(limit),
-            Some(NoSlowerThan(other)) => figures.pointer(other).and_then(Value::as_f64).map(|other| other * NOISE),
+            Some(NoSlowerThan(other)) => {
+                figures.pointer(other).and_then(Value::as_f64).map(|other| other * NOISE)
+            }
         };
         let line = limit.map_or(String::new(), |limit| format!("≤ {} {}", short(limit), row.unit));
-        let verdict = limit.map_or("", |limit| if figure <= limit { "reached" } else { "not reached" });
-        text += &format!("| {} | {} {} | {} | {verdict} |\n", row.what, short(figure), row.unit, line.trim());
+        let verdict =
+            limit.map_or("", |limit| if figure <= limit { "reached" } else { "not reached" });
+        text += &format!(
+            "| {} | {} {} | {} | {verdict} |\n",
+            row.what,
+            short(figure),
+            row.unit,
+            line.trim()
+        );
     }
     text
 }

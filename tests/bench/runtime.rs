@@ -65,13 +65,20 @@ fn run(options: &Options) -> Result<(), Error> {
     let maker = Maker::new()?;
     let (parent, kind) = parent(options);
     let many = |full: usize, quick: usize| if options.quick { quick } else { full };
-    let wanted = |part: &str| options.only.is_empty() || options.only.iter().any(|only| only == part);
+    let wanted =
+        |part: &str| options.only.is_empty() || options.only.iter().any(|only| only == part);
     let mut figures = serde_json::Map::new();
     let mut ledger = Ledger::default();
     let mut put = |name: &str, figure: Value| figures.insert(name.to_owned(), figure);
 
     if wanted("calls") || wanted("gate") {
-        let host = Host::start(&maker, &parent, &[component_name(0)], vec![maker.versions("bench", 0)?], false)?;
+        let host = Host::start(
+            &maker,
+            &parent,
+            &[component_name(0)],
+            vec![maker.versions("bench", 0)?],
+            false,
+        )?;
         if wanted("calls") {
             progress.say("calls");
             for (name, figure) in calls::measure(&host, many(1000, 100))? {
@@ -86,12 +93,27 @@ fn run(options: &Options) -> Result<(), Error> {
     if wanted("durations") {
         let swaps = many(200, 20);
         let memory = swaps::durations(&maker, &parent, swaps, &mut ledger, &progress)?;
-        put("swap_ms", json!({ "without_preflight": memory.without, "with_preflight": memory.with }));
+        put(
+            "swap_ms",
+            json!({ "without_preflight": memory.without, "with_preflight": memory.with }),
+        );
         let (without, with) = (memory.without_under_callers, memory.with_under_callers);
-        put("swap_ms_under_callers", json!({ "without_preflight": without, "with_preflight": with }));
+        put(
+            "swap_ms_under_callers",
+            json!({ "without_preflight": without, "with_preflight": with }),
+        );
         progress.say("the same with the repository on this disk");
-        let disk = swaps::durations(&maker, folder()?.as_path(), swaps.div_ceil(2), &mut ledger, &progress)?;
-        put("swap_ms_on_disk", json!({ "without_preflight": disk.without, "with_preflight": disk.with }));
+        let disk = swaps::durations(
+            &maker,
+            folder()?.as_path(),
+            swaps.div_ceil(2),
+            &mut ledger,
+            &progress,
+        )?;
+        put(
+            "swap_ms_on_disk",
+            json!({ "without_preflight": disk.without, "with_preflight": disk.with }),
+        );
     }
     if wanted("blackouts") {
         let all = swaps::blackouts(&maker, &parent, many(1000, 100), &mut ledger, &progress)?;
@@ -129,7 +151,11 @@ fn run(options: &Options) -> Result<(), Error> {
     if options.write_docs {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
         let run = if options.quick { "a short run" } else { "a full run" };
-        let text = format!("Measured on {}, {run}, on {}; repository {kind}.\n\n{table}", today(), machine());
+        let text = format!(
+            "Measured on {}, {run}, on {}; repository {kind}.\n\n{table}",
+            today(),
+            machine()
+        );
         write_docs(&source, &json, &text)?;
     }
     Ok(())
@@ -154,13 +180,19 @@ fn folder() -> Result<PathBuf, Error> {
 /// The code of a fixture: an example that cargo left beside this executable.
 fn fixture(name: &str) -> Result<PathBuf, Error> {
     let path = folder()?.join("examples").join(format!("lib{name}.so"));
-    let missing = || format!("{} is missing: start the benchmark with `cargo xtask bench runtime`", path.display());
+    let missing = || {
+        format!(
+            "{} is missing: start the benchmark with `cargo xtask bench runtime`",
+            path.display()
+        )
+    };
     if path.exists() { Ok(path) } else { Err(missing().into()) }
 }
 
 fn today() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let text = Timestamp::from_unix_seconds(seconds).map_or_else(|_| String::new(), |now| now.to_string());
+    let text =
+        Timestamp::from_unix_seconds(seconds).map_or_else(|_| String::new(), |now| now.to_string());
     text.chars().take_while(|c| *c != 'T').collect()
 }
 
@@ -172,5 +204,9 @@ fn machine() -> String {
     let model = model.trim_start_matches([' ', '\t', ':']);
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kernel: Vec<_> = kernel.trim().split(['.', '-']).take(2).collect();
-    format!("{processors} processors ({model}), Linux {}, {}", kernel.join("."), std::env::consts::ARCH)
+    format!(
+        "{processors} processors ({model}), Linux {}, {}",
+        kernel.join("."),
+        std::env::consts::ARCH
+    )
 }

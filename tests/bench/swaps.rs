@@ -47,7 +47,12 @@ fn counted(host: &Host) -> Result<u64, Error> {
     Ok(total)
 }
 
-fn one(maker: &Maker, parent: &Path, versions: [Package; 2], preflight: bool) -> Result<Host, Error> {
+fn one(
+    maker: &Maker,
+    parent: &Path,
+    versions: [Package; 2],
+    preflight: bool,
+) -> Result<Host, Error> {
     Host::start(maker, parent, &[component_name(0)], vec![versions], preflight)
 }
 
@@ -101,10 +106,16 @@ pub(crate) fn blackouts(
     };
     for turn in 0..TURNS {
         progress.say(&format!("blackouts, turn {} of {TURNS}", turn + 1));
-        let kinds = [(0, swaps, &mut all.nothing), (64 << 10, swaps, &mut all.small), (16 << 20, swaps / 10, &mut all.large)];
+        let kinds = [
+            (0, swaps, &mut all.nothing),
+            (64 << 10, swaps, &mut all.small),
+            (16 << 20, swaps / 10, &mut all.large),
+        ];
         for (octets, swaps, spread) in kinds {
             resize(&host, octets)?;
-            under_callers(&mut host, ledger, |host| (0..swaps.div_ceil(TURNS)).try_for_each(|_| blackout(host, spread)))?;
+            under_callers(&mut host, ledger, |host| {
+                (0..swaps.div_ceil(TURNS)).try_for_each(|_| blackout(host, spread))
+            })?;
         }
         let proxy: RowsProxy = rows.runtime.proxy("rows")?;
         let callers = Callers::start(rows.runtime, CALLERS, move |act| {
@@ -112,7 +123,8 @@ pub(crate) fn blackouts(
             proxy.get(act, 4711)?;
             Ok((3, proxy.count(act)?.version == first))
         });
-        let done = (0..swaps.div_ceil(TURNS)).try_for_each(|_| blackout(&mut rows, &mut all.resident));
+        let done =
+            (0..swaps.div_ceil(TURNS)).try_for_each(|_| blackout(&mut rows, &mut all.resident));
         let seen = callers.stop();
         done?;
         ledger.add(seen, seen.answered);
@@ -152,10 +164,13 @@ pub(crate) fn group(
 ) -> Result<Spread, Error> {
     progress.say(&format!("a group of {GROUP}"));
     let names: Vec<_> = (0..GROUP).map(component_name).collect();
-    let packages = (0..GROUP).map(|member| maker.versions("bench", member)).collect::<Result<_, _>>()?;
+    let packages =
+        (0..GROUP).map(|member| maker.versions("bench", member)).collect::<Result<_, _>>()?;
     let mut host = Host::start(maker, parent, &names, packages, false)?;
     let mut spread = Spread::default();
-    under_callers(&mut host, ledger, |host| (0..swaps).try_for_each(|_| blackout(host, &mut spread)))?;
+    under_callers(&mut host, ledger, |host| {
+        (0..swaps).try_for_each(|_| blackout(host, &mut spread))
+    })?;
     Ok(spread)
 }
 
@@ -194,7 +209,9 @@ pub(crate) fn durations(
         (0..each).try_for_each(|_| timed(&mut without, &mut all.without))?;
         (0..each).try_for_each(|_| timed(&mut with, &mut all.with))?;
         let spread = &mut all.without_under_callers;
-        under_callers(&mut without, ledger, |host| (0..each).try_for_each(|_| timed(host, spread)))?;
+        under_callers(&mut without, ledger, |host| {
+            (0..each).try_for_each(|_| timed(host, spread))
+        })?;
         let spread = &mut all.with_under_callers;
         under_callers(&mut with, ledger, |host| (0..each).try_for_each(|_| timed(host, spread)))?;
     }
@@ -257,7 +274,10 @@ pub(crate) fn endurance(
 /// Memory in use, as exact as the kernel tells.
 fn resident_kib() -> Result<i64, Error> {
     let rollup = std::fs::read_to_string("/proc/self/smaps_rollup")?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).ok_or("the kernel tells no resident size")?;
+    let line = rollup
+        .lines()
+        .find_map(|line| line.strip_prefix("Rss:"))
+        .ok_or("the kernel tells no resident size")?;
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }
 
@@ -265,6 +285,7 @@ fn resident_kib() -> Result<i64, Error> {
 fn mapped_modules() -> Result<usize, Error> {
     let maps = std::fs::read_to_string("/proc/self/maps")?;
     let modules = maps.lines().filter(|line| line.contains("s-module:"));
-    let inodes: std::collections::BTreeSet<_> = modules.filter_map(|line| line.split_ascii_whitespace().nth(4)).collect();
+    let inodes: std::collections::BTreeSet<_> =
+        modules.filter_map(|line| line.split_ascii_whitespace().nth(4)).collect();
     Ok(inodes.len())
 }

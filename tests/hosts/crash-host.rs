@@ -38,12 +38,15 @@ fn run(directory: &Path, what: &str) -> Result<(), Box<dyn Error>> {
     let trust = TrustStore::parse(&std::fs::read(directory.join("trust.json"))?)?;
     let mut config = Config::new(directory.join("repository"), trust);
     config.preflight = Preflight::Off;
-    config.log = Arc::new(|_, component, version, message| println!("log {component} {version}: {message}"));
+    config.log =
+        Arc::new(|_, component, version, message| println!("log {component} {version}: {message}"));
     let (manager, runtime) = SwapManager::open(config)?;
     manager.component("counter", Some(&counter_v1::S_MODULE))?;
     manager.component("echo", Some(&echo_v1::S_MODULE))?;
     let started = manager.start()?;
-    let version = |name: &str| runtime.component(name).map_or("none", |component| component.current().version());
+    let version = |name: &str| {
+        runtime.component(name).map_or("none", |component| component.current().version())
+    };
     let serving = || format!("{} {}", version("counter"), version("echo"));
     println!("started {started:?}");
     println!("serving {}", serving());
@@ -64,7 +67,10 @@ fn run(directory: &Path, what: &str) -> Result<(), Box<dyn Error>> {
         }
         "swap" => loop {
             let next = if version("counter") == "1.0.0" { "2" } else { "1" };
-            let group = vec![package(&format!("counter_v{next}.smod"))?, package(&format!("echo_v{next}.smod"))?];
+            let group = vec![
+                package(&format!("counter_v{next}.smod"))?,
+                package(&format!("echo_v{next}.smod"))?,
+            ];
             let outcome = manager.swap(Request::new(group))?;
             println!("outcome {outcome}");
             println!("serving {}", serving());

@@ -2,6 +2,7 @@
 //!
 //! Guarantee 5. Callers call throughout, and not one of their calls fails; the answer to the operator says
 //! phase, reason and what still serves.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
 
 mod world;
 
@@ -31,8 +32,12 @@ fn refused(world: &World, request: Request, phase: Phase, reasons: &[&str]) -> O
 fn refused_in_preflight(fixture: &str, reasons: &[&str]) {
     let world = World::new();
     let callers = Callers::start(&world, 1);
-    let outcome =
-        refused(&world, Request::package(packages::package(fixture)).with_deadlines(short()), Phase::Preflight, reasons);
+    let outcome = refused(
+        &world,
+        Request::package(packages::package(fixture)).with_deadlines(short()),
+        Phase::Preflight,
+        reasons,
+    );
     assert_eq!(outcome.blackout, None, "no gate was closed for a module that failed its rehearsal");
     let seen = callers.finish();
     assert_eq!(world.total().total, seen.added);
@@ -57,7 +62,12 @@ fn not_a_package(bytes: Vec<u8>, reason: &str) {
     let Err(error) = world.swap_bytes(bytes) else { panic!("it became a plan") };
     assert!(matches!(error, SwapError::Request(_)), "{error}");
     let text = error.to_string();
-    assert!(text.starts_with("in verify: ") && text.contains(reason) && text.contains("nothing has changed"), "{text}");
+    assert!(
+        text.starts_with("in verify: ")
+            && text.contains(reason)
+            && text.contains("nothing has changed"),
+        "{text}"
+    );
     callers.finish();
     assert_eq!(world.version("counter"), "1.0.0");
 }
@@ -78,7 +88,10 @@ fn tampered_code_is_refused_in_verify() {
 
 #[test]
 fn a_tampered_manifest_is_refused_in_verify() {
-    refused_in_verify(packages::with_tampered_manifest(&packages::package("counter_v2")), "manifest");
+    refused_in_verify(
+        packages::with_tampered_manifest(&packages::package("counter_v2")),
+        "manifest",
+    );
 }
 
 #[test]
@@ -88,7 +101,10 @@ fn an_unsigned_package_is_refused_in_verify() {
 
 #[test]
 fn the_signatures_of_another_package_are_refused_in_verify() {
-    let package = packages::with_signatures_of(&packages::package("counter_v2"), &packages::package("counter_v3"));
+    let package = packages::with_signatures_of(
+        &packages::package("counter_v2"),
+        &packages::package("counter_v3"),
+    );
     refused_in_verify(package, "manifest");
 }
 
@@ -130,10 +146,15 @@ fn a_replayed_older_epoch_is_refused_in_verify_unless_the_operator_insists() {
     assert_eq!(committed.verdict, Verdict::Committed, "{committed}");
     let callers = Callers::start(&world, 1);
     refused(&world, Request::package(of_epoch("counter_v1", 4)), Phase::Verify, &["epoch"]);
-    let insisting = Request { allow_downgrade: true, ..Request::package(of_epoch("counter_v1", 4)) };
+    let insisting =
+        Request { allow_downgrade: true, ..Request::package(of_epoch("counter_v1", 4)) };
     let committed = world.manager.swap(insisting).unwrap();
     assert_eq!(committed.verdict, Verdict::Committed, "{committed}");
-    assert!(world.told().contains("override"), "an override that was used is announced: {}", world.told());
+    assert!(
+        world.told().contains("override"),
+        "an override that was used is announced: {}",
+        world.told()
+    );
     // The override is for one swap: what is recorded stays.
     refused(&world, Request::package(of_epoch("counter_v1", 3)), Phase::Verify, &["epoch"]);
     callers.finish();
@@ -197,7 +218,8 @@ fn a_truncated_elf_is_refused_in_load() {
 #[test]
 fn an_elf_without_a_module_is_refused_in_load() {
     // Any library that exports no module: the C library's helper for the dynamic linker's cache is one.
-    let libm = ["/lib/x86_64-linux-gnu/libm.so.6", "/lib/aarch64-linux-gnu/libm.so.6", "/lib64/libm.so.6"];
+    let libm =
+        ["/lib/x86_64-linux-gnu/libm.so.6", "/lib/aarch64-linux-gnu/libm.so.6", "/lib64/libm.so.6"];
     let Some(code) = libm.iter().find_map(|path| std::fs::read(path).ok()) else {
         eprintln!("skipped: no libm.so.6 in the usual places");
         return;
@@ -208,7 +230,10 @@ fn an_elf_without_a_module_is_refused_in_load() {
 #[test]
 fn the_pinned_budget_refuses_in_load_before_anything_changes() {
     let world = World::with(
-        &[("counter", Some(&world::counter_v1::S_MODULE)), ("echo", Some(&world::echo_v1::S_MODULE))],
+        &[
+            ("counter", Some(&world::counter_v1::S_MODULE)),
+            ("echo", Some(&world::echo_v1::S_MODULE)),
+        ],
         |config| config.budget = s_loader::Budget { pinned_max: 1 },
     );
     world.must_swap("tls_with_drop");
@@ -232,7 +257,8 @@ fn the_pinned_budget_refuses_in_load_before_anything_changes() {
 fn a_future_abi_is_refused_before_it_serves() {
     let world = World::new();
     let callers = Callers::start(&world, 1);
-    let package = Recipe::from_parts(packages::code("wrong_abi"), packages::facts_of_a_counter()).build();
+    let package =
+        Recipe::from_parts(packages::code("wrong_abi"), packages::facts_of_a_counter()).build();
     let outcome = world.swap_bytes(package).unwrap();
     let cause = outcome.cause.clone().unwrap();
     assert!(matches!(cause.phase, Phase::Load | Phase::Preflight), "{outcome}");
@@ -392,12 +418,20 @@ fn without_a_rehearsal_a_vote_of_no_is_refused_in_prepare() {
 
 #[test]
 fn without_a_rehearsal_a_late_vote_is_refused_in_prepare() {
-    refused_live("slow_to_prepare", Phase::Prepare, &["no answer before the phase's deadline", "voted no"]);
+    refused_live(
+        "slow_to_prepare",
+        Phase::Prepare,
+        &["no answer before the phase's deadline", "voted no"],
+    );
 }
 
 #[test]
 fn without_a_rehearsal_an_endless_vote_is_refused_in_prepare() {
-    refused_live("loops_in_prepare", Phase::Prepare, &["no answer before the phase's deadline", "voted no"]);
+    refused_live(
+        "loops_in_prepare",
+        Phase::Prepare,
+        &["no answer before the phase's deadline", "voted no"],
+    );
 }
 
 #[test]
@@ -442,7 +476,11 @@ fn goes_badly(fixture: &str, phase: Phase, reasons: &[&str]) {
 
 #[test]
 fn a_module_that_is_never_swappable_is_waited_for_and_then_left_alone() {
-    goes_badly("never_swappable", Phase::Quiesce, &["S-critical", "no answer before the phase's deadline"]);
+    goes_badly(
+        "never_swappable",
+        Phase::Quiesce,
+        &["S-critical", "no answer before the phase's deadline"],
+    );
 }
 
 #[test]
@@ -483,7 +521,12 @@ fn a_caller_that_is_caught_in_an_endless_call_stops_the_swap_and_nothing_else() 
     world::eventually("the caller began", || started.load(std::sync::atomic::Ordering::Acquire));
     std::thread::sleep(std::time::Duration::from_millis(50));
     let request = Request::package(packages::package("counter_v2")).with_deadlines(short());
-    refused(&world, request, Phase::Quiesce, &["callers stayed inside", "no answer before the phase's deadline"]);
+    refused(
+        &world,
+        request,
+        Phase::Quiesce,
+        &["callers stayed inside", "no answer before the phase's deadline"],
+    );
     // The echo is swapped and answers.
     world.must_swap("echo_v2");
 }
@@ -506,7 +549,10 @@ fn the_reason_of_a_refusal_is_kept_in_the_history() {
     let history = world.manager.history();
     let last = history.last().unwrap();
     assert_eq!(last.verdict, Verdict::Aborted);
-    assert!(matches!(&last.cause.as_ref().unwrap().reason, Reason::Failed(_) | Reason::VotedNo(_)), "{last}");
+    assert!(
+        matches!(&last.cause.as_ref().unwrap().reason, Reason::Failed(_) | Reason::VotedNo(_)),
+        "{last}"
+    );
     assert_eq!(last.serving[0].version.as_deref(), Some("1.0.0"));
 }
 
@@ -514,5 +560,8 @@ fn the_reason_of_a_refusal_is_kept_in_the_history() {
 fn an_item_for_a_component_that_is_not_there_is_no_plan() {
     let world = World::new();
     let error = world.manager.swap(Request::new(vec![Item::Remove("no.such".into())])).unwrap_err();
-    assert!(error.to_string().contains("no.such") && error.to_string().contains("nothing has changed"), "{error}");
+    assert!(
+        error.to_string().contains("no.such") && error.to_string().contains("nothing has changed"),
+        "{error}"
+    );
 }

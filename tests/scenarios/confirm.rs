@@ -2,6 +2,7 @@
 //!
 //! Guarantee 6: a module that panics after commit is taken out and its predecessor answers, that same
 //! request included, with the state mapped back.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
 
 mod world;
 
@@ -17,8 +18,11 @@ use world::{Callers, World, eventually};
 const LONG: Duration = Duration::from_secs(60);
 
 fn begin(world: &World, fixture: &str, confirm: Confirm) -> s_control::Ticket {
-    let ticket = world.manager.begin(Request::package(package(fixture)).with_confirm(confirm)).unwrap();
-    eventually("the confirm window", || ticket.phase() == Some(Phase::Confirm) || ticket.outcome().is_some());
+    let ticket =
+        world.manager.begin(Request::package(package(fixture)).with_confirm(confirm)).unwrap();
+    eventually("the confirm window", || {
+        ticket.phase() == Some(Phase::Confirm) || ticket.outcome().is_some()
+    });
     assert!(ticket.outcome().is_none(), "{}", ticket.wait());
     ticket
 }
@@ -83,9 +87,15 @@ fn the_operator_aborts_before_the_decision() {
     let world = World::without_preflight();
     let callers = Callers::start(&world, 1);
     let ticket = std::thread::scope(|scope| {
-        let began = scope.spawn(|| world.manager.begin(Request::package(package("slow_to_prepare"))).unwrap());
+        let began = scope
+            .spawn(|| world.manager.begin(Request::package(package("slow_to_prepare"))).unwrap());
         eventually("prepare", || {
-            world.manager.status().running.first().is_some_and(|running| running.phase == Some("prepare"))
+            world
+                .manager
+                .status()
+                .running
+                .first()
+                .is_some_and(|running| running.phase == Some("prepare"))
         });
         let txn = world.manager.status().running[0].txn;
         world.manager.abort(txn).unwrap();
@@ -133,7 +143,11 @@ fn a_panic_after_commit_is_answered_by_the_predecessor_in_that_same_request() {
         .swap(Request::package(package("panics_in_call")).with_confirm(Confirm::Probation(LONG)))
         .unwrap();
     assert_eq!(outcome.verdict, Verdict::RolledBack, "{outcome}\n{}", world.told());
-    assert!(outcome.to_string().contains("panicked: ") && outcome.to_string().contains("what a question"), "{outcome}");
+    assert!(
+        outcome.to_string().contains("panicked: ")
+            && outcome.to_string().contains("what a question"),
+        "{outcome}"
+    );
     assert!(outcome.to_string().contains("1.0.0 serving again"), "{outcome}");
     let seen = callers.finish();
     assert_eq!(world.total().total, 41 + seen.added);

@@ -2,6 +2,7 @@
 //!
 //! Guarantee 7. The host that is killed is a process of its own, its disk is a real directory, and its
 //! signal is SIGKILL.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
 
 mod world;
 
@@ -40,7 +41,12 @@ impl Site {
 
     fn host(&self, what: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_crash-host"));
-        command.arg(self.path()).arg(what).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .arg(self.path())
+            .arg(what)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -55,7 +61,10 @@ impl Site {
         let (status, told) = self.run("show");
         assert!(status.success(), "{context}: the host did not start: {told}");
         let serving = line(&told, "serving ").to_owned();
-        assert!(serving == "1.0.0 1.0.0" || serving == "2.0.0 2.0.0", "{context}: a mixture: {told}");
+        assert!(
+            serving == "1.0.0 1.0.0" || serving == "2.0.0 2.0.0",
+            "{context}: a mixture: {told}"
+        );
         let major = &serving[..1];
         assert_eq!(line(&told, "answered "), major, "{context}: {told}");
         serving
@@ -63,7 +72,23 @@ impl Site {
 }
 
 fn line<'a>(told: &'a str, begins: &str) -> &'a str {
-    told.lines().find_map(|line| line.strip_prefix(begins)).unwrap_or_else(|| panic!("no `{begins}` in: {told}"))
+    told.lines()
+        .find_map(|line| line.strip_prefix(begins))
+        .unwrap_or_else(|| panic!("no `{begins}` in: {told}"))
+}
+
+/// How long a swap takes here and now: the mean of a few.
+fn time_of_a_swap(site: &Site) -> Duration {
+    let mut host = site.host("swap").spawn().unwrap();
+    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut outcomes = lines.by_ref().filter(|line| line.starts_with("outcome"));
+    assert!(outcomes.next().is_some());
+    let began = std::time::Instant::now();
+    assert_eq!(outcomes.by_ref().take(4).count(), 4);
+    let mean = began.elapsed() / 4;
+    host.kill().unwrap();
+    host.wait().unwrap();
+    mean
 }
 
 /// Small and reproducible; the seed stands in the message of a failure.
@@ -81,17 +106,25 @@ impl Random {
 #[test]
 fn killed_at_random_instants_it_comes_back_with_a_whole_set() {
     let site = Site::new();
-    let seed = std::env::var("S_TESTS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x5eed_0001);
+    let seed = std::env::var("S_TESTS_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(0x5eed_0001);
     let mut random = Random(seed);
     let mut served = std::collections::BTreeSet::new();
+    // Kills are spread over a little more than two swaps, however fast this machine is.
+    let span = time_of_a_swap(&site) * 5 / 2;
+    let span = u64::try_from(span.as_micros()).unwrap();
     for round in 0..60 {
         let mut host = site.host("swap").spawn().unwrap();
         let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
         let began = lines.by_ref().map(Result::unwrap).find(|line| line.starts_with("serving "));
         assert!(began.is_some(), "seed {seed}, round {round}: the host did not start");
         // What it goes on to print is read, so that a full pipe never stops it.
-        let reading = std::thread::spawn(move || lines.map_while(Result::ok).filter(|l| l.starts_with("outcome")).count());
-        std::thread::sleep(Duration::from_micros(random.below(150_000)));
+        let reading = std::thread::spawn(move || {
+            lines.map_while(Result::ok).filter(|l| l.starts_with("outcome")).count()
+        });
+        std::thread::sleep(Duration::from_micros(random.below(span)));
         host.kill().unwrap();
         host.wait().unwrap();
         reading.join().unwrap();
@@ -118,7 +151,8 @@ fn a_journal_that_ends_at_any_octet_gives_the_old_set_or_the_new_one() {
     let before = usize::try_from(before).unwrap().min(used);
     let mut served = std::collections::BTreeSet::new();
     let steps = (used - before / 2).max(1);
-    for cut in (before / 2..=used).step_by((steps / 48).max(1)).chain(used.saturating_sub(6)..=used) {
+    for cut in (before / 2..=used).step_by((steps / 48).max(1)).chain(used.saturating_sub(6)..=used)
+    {
         for torn in [false, true] {
             let mut octets = whole[..cut].to_vec();
             if torn {
@@ -127,7 +161,9 @@ fn a_journal_that_ends_at_any_octet_gives_the_old_set_or_the_new_one() {
                 octets.extend_from_slice(b"half a record");
             }
             std::fs::write(site.journal(), &octets).unwrap();
-            served.insert(site.serves_a_whole_set(&format!("journal cut at {cut} of {used}, torn: {torn}")));
+            served.insert(
+                site.serves_a_whole_set(&format!("journal cut at {cut} of {used}, torn: {torn}")),
+            );
         }
     }
     assert_eq!(served.len(), 2, "the cuts met both sets: {served:?}");
@@ -149,7 +185,10 @@ fn a_journal_with_a_damaged_end_opens_and_says_so() {
         assert!(status.success(), "damaged {back} octets before the end: {told}");
         let serving = line(&told, "serving ");
         assert!(serving == "1.0.0 1.0.0" || serving == "2.0.0 1.0.0", "{told}");
-        assert!(told.lines().any(|line| line.starts_with("log swap-manager")), "it says what was cut: {told}");
+        assert!(
+            told.lines().any(|line| line.starts_with("log swap-manager")),
+            "it says what was cut: {told}"
+        );
     }
 }
 
@@ -190,7 +229,9 @@ fn a_package_that_vanished_or_changed_on_the_disk_is_not_run() {
         site.offer("counter_v2", "next.smod");
         let (_, told) = site.run("once");
         assert!(line(&told, "outcome ").contains("committed"), "{told}");
-        let kept = std::fs::read_dir(site.path().join("repository/packages")).unwrap().map(|entry| entry.unwrap().path());
+        let kept = std::fs::read_dir(site.path().join("repository/packages"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
         for path in kept {
             if damage {
                 let mut bytes = std::fs::read(&path).unwrap();
@@ -226,7 +267,10 @@ fn a_full_disk_refuses_the_swap_and_the_old_version_answers() {
     };
     let world = world::World::at(
         mount.path(),
-        &[("counter", Some(&world::counter_v1::S_MODULE)), ("echo", Some(&world::echo_v1::S_MODULE))],
+        &[
+            ("counter", Some(&world::counter_v1::S_MODULE)),
+            ("echo", Some(&world::echo_v1::S_MODULE)),
+        ],
         |_| {},
     );
     let callers = world::Callers::start(&world, 1);
@@ -251,7 +295,11 @@ struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     fn mount(at: &Path) -> Option<Self> {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(at).output().ok()?;
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"])
+            .arg(at)
+            .output()
+            .ok()?;
         mounted.status.success().then(|| SmallDisk(at.to_owned()))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Guarantee 3. A caller asks all eight in one activity, throughout; whatever one member does wrong, in
 //! whatever phase, nothing changes anywhere, no call fails, and no activity sees two versions.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
 
 mod world;
 
@@ -44,14 +45,20 @@ fn fault(at: usize) -> u32 {
 /// One version of a member: a counter with carried state, and faults on command.
 macro_rules! member {
     ($type:ident, $component:literal, $at:literal, $version:literal, $major:literal) => {
-        pub mod $type {
+        mod $type {
             use super::*;
-            use s_sdk::{Activity, CallError, CarriesState, Critical, Host, Module, Part, Refusal, State, Vote, s_module};
+            use s_sdk::{
+                Activity, CallError, CarriesState, Critical, Host, Module, Part, Refusal, State,
+                Vote, s_module,
+            };
             use s_tests::roles::{Counter, Tagged};
             use std::sync::atomic::AtomicU64;
 
-            #[allow(non_camel_case_types, reason = "one name for the module and its folder keeps export names apart")]
-            pub struct $type {
+            #[allow(
+                non_camel_case_types,
+                reason = "one name for the module and its folder keeps export names apart"
+            )]
+            pub(super) struct $type {
                 host: Host,
                 total: AtomicU64,
                 section: Mutex<Option<Critical>>,
@@ -59,8 +66,8 @@ macro_rules! member {
 
             #[derive(State)]
             #[state(kind = "member-state", version = 1)]
-            pub struct Carried {
-                pub total: u64,
+            pub(super) struct Carried {
+                pub(super) total: u64,
             }
 
             #[s_module(component = $component, version = $version, carries_state)]
@@ -88,7 +95,9 @@ macro_rules! member {
 
                 fn prepare(&self, part: Part<'_>) -> Vote {
                     match part {
-                        Part::Comes { .. } if fault($at) == VOTES_NO => Vote::No("not with these".into()),
+                        Part::Comes { .. } if fault($at) == VOTES_NO => {
+                            Vote::No("not with these".into())
+                        }
                         Part::Goes { .. } if fault($at) == PREDECESSOR_IS_CRITICAL => {
                             *self.section.lock().unwrap() = Some(self.host.critical());
                             Vote::Yes
@@ -98,7 +107,10 @@ macro_rules! member {
                 }
 
                 fn hold(&self) {
-                    assert!($major == 2 || fault($at) != PREDECESSOR_PANICS_IN_HOLD, "will not rest");
+                    assert!(
+                        $major == 2 || fault($at) != PREDECESSOR_PANICS_IN_HOLD,
+                        "will not rest"
+                    );
                 }
 
                 fn restart(&self) {
@@ -110,7 +122,10 @@ macro_rules! member {
                 type State = Carried;
 
                 fn export(&self) -> Carried {
-                    assert!($major == 2 || fault($at) != PREDECESSOR_PANICS_IN_EXPORT, "will not tell");
+                    assert!(
+                        $major == 2 || fault($at) != PREDECESSOR_PANICS_IN_EXPORT,
+                        "will not tell"
+                    );
                     Carried { total: self.total.load(Ordering::SeqCst) }
                 }
 
@@ -181,7 +196,10 @@ fn items(of: &[&'static ModuleDescriptor; MEMBERS]) -> Vec<Item> {
 /// The version, the generation and the total of each member.
 fn picture(world: &World) -> Vec<(String, u64)> {
     let current = |name: &String| world.runtime.component(name).unwrap().current();
-    names().iter().map(|name| (current(name).version().to_owned(), current(name).number())).collect()
+    names()
+        .iter()
+        .map(|name| (current(name).version().to_owned(), current(name).number()))
+        .collect()
 }
 
 /// Asks all eight in one activity, again and again.
@@ -204,7 +222,10 @@ impl Asking {
                 });
                 let answers = answers.unwrap_or_else(|error| panic!("a call failed: {error}"));
                 let first = answers[0].version;
-                assert!(answers.iter().all(|answer| answer.version == first), "half of a group: {answers:?}");
+                assert!(
+                    answers.iter().all(|answer| answer.version == first),
+                    "half of a group: {answers:?}"
+                );
                 asked += 1;
             }
             asked
@@ -229,7 +250,12 @@ fn totals(world: &World) -> Vec<u64> {
 }
 
 /// Whatever member `bad` does wrong, nothing changes anywhere.
-fn nothing_changes(request: impl Fn(usize) -> Request, command: u32, phase: Phase, reasons: &[&str]) {
+fn nothing_changes(
+    request: impl Fn(usize) -> Request,
+    command: u32,
+    phase: Phase,
+    reasons: &[&str],
+) {
     let _alone = alone();
     for bad in 0..MEMBERS {
         let world = group_world();
@@ -242,9 +268,17 @@ fn nothing_changes(request: impl Fn(usize) -> Request, command: u32, phase: Phas
         assert_eq!(outcome.verdict, Verdict::Aborted, "{text}\n{}", world.told());
         let cause = outcome.cause.clone().unwrap();
         assert_eq!(cause.phase, phase, "{text}");
-        assert!(reasons.iter().any(|reason| text.contains(reason)), "none of {reasons:?} in: {text}");
-        for name in names() {
-            assert!(text.contains(&format!("{name} 1.0.0")), "it says what still serves: {text}");
+        assert!(
+            reasons.iter().any(|reason| text.contains(reason)),
+            "none of {reasons:?} in: {text}"
+        );
+        assert_eq!(outcome.serving.len(), MEMBERS);
+        for serving in &outcome.serving {
+            assert_eq!(serving.version.as_deref(), Some("1.0.0"), "{text}");
+            assert!(
+                text.contains(&format!("{} 1.0.0", serving.component)),
+                "it says what still serves: {text}"
+            );
         }
         assert_eq!(picture(&world), before, "{text}");
         // And the same group still commits, with nothing lost on the way.
@@ -342,7 +376,10 @@ fn comes_back(command: u32, confirm: Confirm, phases: &[Phase], reason: &str) {
         let asked = asking.finish();
         let totals = totals(&world);
         // A request that is begun anew because one member panicked adds to the members before it again.
-        assert!(totals.iter().all(|total| (asked..asked + 4).contains(total)), "{asked} {totals:?} {text}");
+        assert!(
+            totals.iter().all(|total| (asked..asked + 4).contains(total)),
+            "{asked} {totals:?} {text}"
+        );
     }
 }
 
@@ -354,7 +391,12 @@ fn a_member_that_fails_in_commit_brings_all_back() {
 #[test]
 fn a_member_that_panics_after_the_commit_brings_all_back() {
     let window = Confirm::Probation(Duration::from_secs(30));
-    comes_back(PANICS_IN_CALL, window, &[Phase::Commit, Phase::Release, Phase::Confirm], "does not like being called");
+    comes_back(
+        PANICS_IN_CALL,
+        window,
+        &[Phase::Commit, Phase::Release, Phase::Confirm],
+        "does not like being called",
+    );
 }
 
 #[test]
@@ -376,7 +418,10 @@ fn a_pair_without_state_that_speaks_another_language_after_the_swap_is_never_hal
     // No gate closes for this group; the two versions of the pair cannot talk to each other at all.
     let world = World::with(&[("pair.a", None), ("pair.b", None)], |_| {});
     let both = |version: u32| {
-        Request::new(vec![world::item(&format!("pair_a_v{version}")), world::item(&format!("pair_b_v{version}"))])
+        Request::new(vec![
+            world::item(&format!("pair_a_v{version}")),
+            world::item(&format!("pair_b_v{version}")),
+        ])
     };
     let added = world.manager.swap(both(1)).unwrap();
     assert_eq!(added.verdict, Verdict::Committed, "{added}\n{}", world.told());
@@ -388,7 +433,8 @@ fn a_pair_without_state_that_speaks_another_language_after_the_swap_is_never_hal
         let mut worker = runtime.worker();
         let mut heard = [0u64; 2];
         while !stopped.load(Ordering::Acquire) {
-            let answers = worker.serve(|act| Ok::<_, s_sdk::CallError>((front.ask(act, 1)?, front.ask(act, 2)?)));
+            let answers = worker
+                .serve(|act| Ok::<_, s_sdk::CallError>((front.ask(act, 1)?, front.ask(act, 2)?)));
             match answers {
                 Ok((101, 101)) => heard[0] += 1,
                 Ok((202, 202)) => heard[1] += 1,
@@ -418,8 +464,20 @@ fn one_of_a_pair_alone_is_refused_and_the_pair_goes_on() {
         assert_eq!(outcome.cause.as_ref().unwrap().phase, Phase::Verify, "{outcome}");
         assert!(outcome.to_string().contains("needs `pair.b`"), "{outcome}");
     }
-    let outcome = world.manager.swap(Request::new(vec![Item::Remove("pair.b".into())])).unwrap();
-    assert_eq!(outcome.verdict, Verdict::Aborted, "{outcome}");
+    let Err(needed) = world.manager.swap(Request::new(vec![Item::Remove("pair.b".into())])) else {
+        panic!("`pair.a` was left without what it needs")
+    };
+    assert!(
+        needed.to_string().contains("needs `pair.b`")
+            && needed.to_string().contains("nothing has changed"),
+        "{needed}"
+    );
     let front: FrontProxy = world.runtime.proxy("pair.a").unwrap();
     assert_eq!(world.runtime.worker().serve(|act| front.ask(act, 1)), Ok(101));
+    // Both together may go, and both together come again.
+    let both = ["pair.a", "pair.b"].map(|name| Item::Remove(name.into())).to_vec();
+    assert_eq!(world.manager.swap(Request::new(both)).unwrap().verdict, Verdict::Committed);
+    let both = vec![world::item("pair_b_v2"), world::item("pair_a_v2")];
+    assert_eq!(world.manager.swap(Request::new(both)).unwrap().verdict, Verdict::Committed);
+    assert_eq!(world.runtime.worker().serve(|act| front.ask(act, 1)), Ok(202));
 }

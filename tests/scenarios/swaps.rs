@@ -1,6 +1,7 @@
 //! Many swaps under saturating callers, chains of versions, and what callers reach afterwards.
 //!
 //! Guarantees 1 and 2: no call is lost, fails, or sees two versions; the state arrives exactly.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
 
 mod world;
 
@@ -57,9 +58,14 @@ fn a_chain_of_three_versions_and_back_keeps_the_state() {
     // More than 32 bits, so that the halves of version 3 both matter.
     world.add(u64::from(u32::MAX) + 40);
     let callers = Callers::start(&world, 1);
-    for (fixture, version) in
-        [("counter_v2", 2), ("counter_v3", 3), ("counter_v1", 1), ("counter_v3", 3), ("counter_v2", 2), ("counter_v1", 1)]
-    {
+    for (fixture, version) in [
+        ("counter_v2", 2),
+        ("counter_v3", 3),
+        ("counter_v1", 1),
+        ("counter_v3", 3),
+        ("counter_v2", 2),
+        ("counter_v1", 1),
+    ] {
         world.must_swap(fixture);
         assert_eq!(world.total().version, version);
     }
@@ -72,7 +78,8 @@ fn a_factory_module_is_left_and_gone_back_to() {
     let world = World::new();
     world.add(7);
     world.must_swap("counter_v2");
-    let back = world.manager.swap(Request::new(vec![Item::Linked(&world::counter_v1::S_MODULE)])).unwrap();
+    let back =
+        world.manager.swap(Request::new(vec![Item::Linked(&world::counter_v1::S_MODULE)])).unwrap();
     assert_eq!(back.verdict, Verdict::Committed, "{back}");
     assert_eq!((world.total().version, world.total().total), (1, 7));
 }
@@ -103,7 +110,11 @@ fn a_method_that_the_successor_lacks_becomes_does_not_understand() {
     let mut worker = world.runtime.worker();
     assert_eq!(worker.serve(|act| echo.measure(act, "four")), Ok(4));
     world.must_swap("lacking_v2");
-    assert_eq!(worker.serve(|act| echo.measure(act, "four")), Ok(1004), "its does_not_understand answered");
+    assert_eq!(
+        worker.serve(|act| echo.measure(act, "four")),
+        Ok(1004),
+        "its does_not_understand answered"
+    );
     let nobody = world.runtime.component("echo").unwrap();
     assert!(worker.serve(|act| nobody.invoke(act, "no_such_method", &[])).is_err());
     world.must_swap("echo_v1");
@@ -113,14 +124,21 @@ fn a_method_that_the_successor_lacks_becomes_does_not_understand() {
 #[test]
 fn add_replace_and_remove_go_in_one_group() {
     let world = World::with(
-        &[("counter", Some(&world::counter_v1::S_MODULE)), ("echo", Some(&world::echo_v1::S_MODULE)), ("blob", None)],
+        &[
+            ("counter", Some(&world::counter_v1::S_MODULE)),
+            ("echo", Some(&world::echo_v1::S_MODULE)),
+            ("blob", None),
+        ],
         |_| {},
     );
     world.add(3);
     let group = vec![item("counter_v2"), item("blob_v1"), Item::Remove("echo".into())];
     let outcome = world.manager.swap(Request::new(group)).unwrap();
     assert_eq!(outcome.verdict, Verdict::Committed, "{outcome}\n{}", world.told());
-    assert_eq!((world.version("counter").as_str(), world.version("blob").as_str()), ("2.0.0", "1.0.0"));
+    assert_eq!(
+        (world.version("counter").as_str(), world.version("blob").as_str()),
+        ("2.0.0", "1.0.0")
+    );
     assert_eq!(world.version("echo"), "(absent)");
     assert_eq!(world.total().total, 3);
     let echo: EchoProxy = world.runtime.proxy("echo").unwrap();
@@ -137,7 +155,11 @@ fn add_replace_and_remove_go_in_one_group() {
 #[test]
 fn a_failed_member_takes_additions_and_removals_back_too() {
     let world = World::with(
-        &[("counter", Some(&world::counter_v1::S_MODULE)), ("echo", Some(&world::echo_v1::S_MODULE)), ("blob", None)],
+        &[
+            ("counter", Some(&world::counter_v1::S_MODULE)),
+            ("echo", Some(&world::echo_v1::S_MODULE)),
+            ("blob", None),
+        ],
         |_| {},
     );
     let callers = Callers::start(&world, 1);
@@ -152,7 +174,8 @@ fn a_failed_member_takes_additions_and_removals_back_too() {
 #[test]
 fn a_component_twice_in_one_request_is_no_plan() {
     let world = World::new();
-    let error = world.manager.swap(Request::new(vec![item("counter_v2"), item("counter_v3")])).unwrap_err();
+    let error =
+        world.manager.swap(Request::new(vec![item("counter_v2"), item("counter_v3")])).unwrap_err();
     assert!(matches!(error, SwapError::Request(_)), "{error}");
     assert!(error.to_string().contains("counter"), "{error}");
 }
@@ -180,11 +203,23 @@ fn a_manifest_that_claims_another_module_than_its_code_is_refused() {
 fn two_operators_on_the_same_component_are_told_apart() {
     let world = World::new();
     let window = Confirm::ByOperator(Duration::from_secs(60));
-    let first = world.manager.begin(Request::package(packages::package("counter_v2")).with_confirm(window)).unwrap();
-    world::eventually("the window", || first.phase().is_some_and(|phase| phase == s_transaction::Phase::Confirm));
-    let Err(busy) = world.manager.begin(Request::package(packages::package("counter_v3"))) else { panic!("let in") };
+    let first = world
+        .manager
+        .begin(Request::package(packages::package("counter_v2")).with_confirm(window))
+        .unwrap();
+    world::eventually("the window", || {
+        first.phase().is_some_and(|phase| phase == s_transaction::Phase::Confirm)
+    });
+    let Err(busy) = world.manager.begin(Request::package(packages::package("counter_v3"))) else {
+        panic!("let in")
+    };
     let text = busy.to_string();
-    assert!(text.contains(&first.txn().to_string()) && text.contains("counter") && text.contains("confirm"), "{text}");
+    assert!(
+        text.contains(&first.txn().to_string())
+            && text.contains("counter")
+            && text.contains("confirm"),
+        "{text}"
+    );
     // A group that merely touches it is refused too; the rest of that group is not changed.
     let group = vec![item("echo_v2"), item("counter_v3")];
     assert!(matches!(world.manager.begin(Request::new(group)), Err(SwapError::Busy { .. })));
@@ -195,7 +230,7 @@ fn two_operators_on_the_same_component_are_told_apart() {
 }
 
 #[test]
-fn two_operators_on_disjoint_sets_do_not_disturb_each_other() {
+fn two_operators_on_disjoint_sets_take_turns_and_forget_nothing_of_each_other() {
     let world = World::new();
     let callers = Callers::start(&world, 1);
     std::thread::scope(|scope| {
@@ -203,7 +238,7 @@ fn two_operators_on_disjoint_sets_do_not_disturb_each_other() {
             let world = &world;
             scope.spawn(move || {
                 for round in 0..20 {
-                    let outcome = world.swap(if round % 2 == 0 { one } else { two });
+                    let outcome = world.swap_in_turn(if round % 2 == 0 { one } else { two });
                     assert_eq!(outcome.verdict, Verdict::Committed, "{outcome}\n{}", world.told());
                 }
             });
@@ -215,25 +250,57 @@ fn two_operators_on_disjoint_sets_do_not_disturb_each_other() {
     let set = world.manager.set();
     assert_eq!((set["counter"].version.as_str(), set["echo"].version.as_str()), ("1.0.0", "1.0.0"));
     let numbers: Vec<u64> = world.manager.history().iter().map(|outcome| outcome.txn).collect();
-    let mut unique = numbers.clone();
-    unique.sort_unstable();
-    unique.dedup();
-    assert_eq!(unique.len(), numbers.len(), "no two swaps have one number: {numbers:?}");
+    assert_eq!(numbers.len(), 40);
+    assert!(
+        numbers.is_sorted_by(|one, next| one < next),
+        "no two swaps have one number: {numbers:?}"
+    );
 }
 
 #[test]
-fn an_open_window_of_one_swap_does_not_revert_what_another_committed_meanwhile() {
+fn two_operators_on_the_same_component_never_work_from_a_stale_predecessor() {
+    let world = World::without_preflight();
+    let callers = Callers::start(&world, 1);
+    std::thread::scope(|scope| {
+        for fixture in ["counter_v1", "counter_v2", "counter_v3"] {
+            let world = &world;
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    let outcome = world.swap_in_turn(fixture);
+                    assert_eq!(outcome.verdict, Verdict::Committed, "{outcome}\n{}", world.told());
+                }
+            });
+        }
+    });
+    let seen = callers.finish();
+    assert_eq!(
+        world.total().total,
+        seen.added,
+        "a swap that took the state from an older generation lost counts"
+    );
+}
+
+#[test]
+fn an_open_window_of_one_swap_keeps_others_out_and_its_rollback_records_the_old_set() {
     let world = World::new();
     let window = Confirm::ByOperator(Duration::from_secs(60));
-    let first = world.manager.begin(Request::package(packages::package("counter_v2")).with_confirm(window)).unwrap();
-    world::eventually("the window", || first.phase().is_some_and(|phase| phase == s_transaction::Phase::Confirm));
-    world.must_swap("echo_v2");
+    let first = world
+        .manager
+        .begin(Request::package(packages::package("counter_v2")).with_confirm(window))
+        .unwrap();
+    world::eventually("the window", || {
+        first.phase().is_some_and(|phase| phase == s_transaction::Phase::Confirm)
+    });
+    let Err(busy) = world.manager.begin(Request::package(packages::package("echo_v2"))) else {
+        panic!("let in")
+    };
+    assert!(busy.to_string().contains("one swap at a time"), "{busy}");
     world.manager.roll_back(first.txn()).unwrap();
     assert_eq!(first.wait().verdict, Verdict::RolledBack);
-    assert_eq!(world.version("echo"), "2.0.0");
     let set = world.manager.set();
-    assert_eq!(set["counter"].version, "1.0.0", "{set:?}");
-    assert_eq!(set["echo"].version, "2.0.0", "the record of the rollback forgot the other swap: {set:?}");
+    assert_eq!((set["counter"].version.as_str(), set["echo"].version.as_str()), ("1.0.0", "1.0.0"));
+    world.must_swap("echo_v2");
+    assert_eq!(world.manager.set()["echo"].version, "2.0.0");
 }
 
 #[test]
@@ -267,7 +334,10 @@ fn rows_of_a_resident_table_stay_where_they_are() {
     assert_eq!((kept.value, kept.written_by), (700, 1));
     worker.serve(|act| rows.put(act, 700, 7)).unwrap();
     world.must_swap("resident_v1");
-    assert_eq!(worker.serve(|act| rows.get(act, 700)).map(|row| (row.value, row.written_by)), Ok((7, 2)));
+    assert_eq!(
+        worker.serve(|act| rows.get(act, 700)).map(|row| (row.value, row.written_by)),
+        Ok((7, 2))
+    );
 }
 
 #[test]
@@ -281,7 +351,12 @@ fn an_s_critical_section_is_waited_for_and_its_end_lets_the_swap_through() {
     std::thread::scope(|scope| {
         let swap = scope.spawn(|| world.swap("critical_v2"));
         world::eventually("quiesce", || {
-            world.manager.status().running.first().is_some_and(|running| running.phase == Some("quiesce"))
+            world
+                .manager
+                .status()
+                .running
+                .first()
+                .is_some_and(|running| running.phase == Some("quiesce"))
         });
         // The gate is open to the call that ends the section.
         assert_eq!(worker.serve(|act| stubborn.leave(act)), Ok(1));
@@ -296,7 +371,10 @@ fn a_proxy_made_before_the_first_module_works_after_it() {
     let world = World::with(&[("counter", None)], |_| {});
     let counter: CounterProxy = world.runtime.proxy("counter").unwrap();
     let mut worker = world.runtime.worker();
-    assert_eq!(worker.serve(|act| counter.add(act, 1)).unwrap_err().kind, s_sdk::error::CallErrorKind::Absent);
+    assert_eq!(
+        worker.serve(|act| counter.add(act, 1)).unwrap_err().kind,
+        s_sdk::error::CallErrorKind::Absent
+    );
     world.must_swap("counter_v2");
     assert_eq!(worker.serve(|act| counter.add(act, 1)).unwrap().version, 2);
 }

@@ -1,6 +1,7 @@
 //! What is mapped is what was verified, and what is over leaves the process or says why it stays.
 //!
 //! Guarantee 4, and the evidence-based unloading.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
 
 mod world;
 
@@ -62,7 +63,10 @@ fn bytes_that_change_after_the_request_began_are_not_the_bytes_that_run() {
     let status = world.manager.status();
     let expected = s_package::Digest::of(&packages::code("counter_v2")).to_string();
     let origin = status.components[0].origin.clone().unwrap();
-    assert!(origin.contains(&expected) || expected.contains(origin.trim_start_matches("sha256:")), "{origin} {expected}");
+    assert!(
+        origin.contains(&expected) || expected.contains(origin.trim_start_matches("sha256:")),
+        "{origin} {expected}"
+    );
     assert!(world.swap_bytes(bytes).is_err_and(|_| true) || world.version("counter") == "2.0.0");
 }
 
@@ -103,7 +107,11 @@ fn thread_local_data_with_a_destructor_pins_until_its_threads_end() {
     });
     calling.recv().unwrap();
     world.must_swap("counter_v2");
-    assert!(world.last_fate().starts_with("pinned: ") && world.last_fate().contains("TLS destructor"), "{}", world.last_fate());
+    assert!(
+        world.last_fate().starts_with("pinned: ") && world.last_fate().contains("TLS destructor"),
+        "{}",
+        world.last_fate()
+    );
     assert_eq!(world.manager.status().pinned.len(), 1);
     drop(hold);
     caller.join().unwrap();
@@ -147,7 +155,8 @@ fn the_same_version_can_be_packed_anew_and_swapped_in() {
     let world = World::new();
     world.must_swap("counter_v2");
     let facts = Recipe::of("counter_v2").facts;
-    let again = Recipe { epoch: 1, ..Recipe::from_parts(packages::code("counter_v2"), facts) }.build();
+    let again =
+        Recipe { epoch: 1, ..Recipe::from_parts(packages::code("counter_v2"), facts) }.build();
     let outcome = world.swap_bytes(again).unwrap();
     assert_eq!(outcome.verdict, Verdict::Committed, "{outcome}");
     assert_eq!(world.last_fate(), "unloaded");

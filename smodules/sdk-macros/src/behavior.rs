@@ -557,8 +557,9 @@ fn proxy(item: &ItemTrait, methods: &[Method]) -> TokenStream {
             }
         };
         quote! {
+            // Within an `Ok`, `?` still converts a call's error into the method's own.
             #[inline]
-            #[allow(unsafe_code)]
+            #[allow(unsafe_code, clippy::needless_question_mark)]
             #sig {
                 let (__bound, __function) = self.0.method(#act, #slot)?;
                 let ::core::option::Option::Some(__function) = __function else {

@@ -22,9 +22,21 @@ pub const MAX_SLOTS: usize = if cfg!(loom) { 1 } else { 128 };
 #[repr(C)]
 pub struct ComponentCore {
     /// Its position in every lane's pin table.
-    pub index: u32,
+    pub(crate) index: u32,
     /// The current binding; the lowest bit is set while the gate is closed.
-    pub current: AtomicPtr<Binding>,
+    pub(crate) current: AtomicPtr<Binding>,
+}
+
+impl ComponentCore {
+    /// Its position in every lane's pin table.
+    pub const fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Whether its gate is closed now.
+    pub fn is_closed(&self) -> bool {
+        self.current.load(Ordering::Acquire).addr() & 1 != 0
+    }
 }
 
 /// One generation as callers see it.
@@ -33,15 +45,15 @@ pub struct Binding {
     /// The module's instance; null when no module is bound.
     pub instance: *const c_void,
     /// Typed functions by slot; null where the module lacks the method.
-    pub slots: [AtomicPtr<c_void>; MAX_SLOTS],
+    pub(crate) slots: [AtomicPtr<c_void>; MAX_SLOTS],
     /// Dynamic functions by selector; null where the module lacks the method.
-    pub selected: [AtomicPtr<c_void>; MAX_SLOTS],
+    pub(crate) selected: [AtomicPtr<c_void>; MAX_SLOTS],
     /// Numbered upward within a component.
     pub generation: u64,
     /// The epoch from which on activities see this generation.
     pub since: u64,
     /// After a flip without a gate: what activities older than `since` still see.
-    pub predecessor: AtomicPtr<Binding>,
+    pub(crate) predecessor: AtomicPtr<Binding>,
     /// The slow paths.
     pub services: &'static BindingServices,
 }

@@ -606,6 +606,33 @@ impl Drop for Running<'_> {
 
 // ===== Bindings =====
 
+/// The key to what one component binds: made with the component, and the only way to change it. Whoever
+/// keeps it to itself is the only one who can close the gate.
+pub struct GateKey(&'static ComponentCore);
+
+impl GateKey {
+    /// A component that lives as long as the process, and its key.
+    pub fn new(index: u32, first: &Binding) -> Self {
+        let current = AtomicPtr::new(std::ptr::from_ref(first).cast_mut());
+        GateKey(Box::leak(Box::new(ComponentCore { index, current })))
+    }
+
+    /// The component, for everybody.
+    pub const fn core(&self) -> &'static ComponentCore {
+        self.0
+    }
+
+    /// What is published, the tag of a closed gate included.
+    pub fn published(&self) -> *mut Binding {
+        self.0.current.load(Ordering::Relaxed)
+    }
+
+    /// Publishes a binding, which must outlive every activity that can reach it.
+    pub fn publish(&self, binding: *mut Binding, order: Ordering) {
+        self.0.current.store(binding, order);
+    }
+}
+
 /// What a host does for calls that are not ordinary.
 pub trait BoundSide: Send + Sync + 'static {
     /// The module lacks a method that the caller's behavior has.

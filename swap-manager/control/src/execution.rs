@@ -8,12 +8,17 @@
 //! hangs stops its own swap and nothing else, and the timing service can take that swap over.
 
 use crate::manager::Inner;
-use crate::member::Member;
+use crate::member::{Member, Predecessor};
 use crate::request::Versions;
-use crate::timing::Report;
+use s_package::manifest::Manifest;
+use s_preflight::ResidentSample;
 use s_proxy::{Body, Closed, Group};
+use s_state::resident::RowShape;
 use s_transaction::journal::{Bound, Digest, Set};
-use s_transaction::{Action, Confirm, Control, Event, Outcome, Output, PhaseEvent, Plan, Refusal, Transaction, Trouble, Vote};
+use s_transaction::{
+    Action, Confirm, Control, Event, Outcome, Output, PhaseEvent, Plan, Refusal, Transaction,
+    Trouble, Vote,
+};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -29,6 +34,7 @@ pub(crate) struct Execution {
     generations: Vec<AtomicU64>,
     machine: Mutex<Machine>,
     members: Vec<Mutex<Member>>,
+    predecessors: Vec<Arc<Predecessor>>,
     gate: Mutex<GateState>,
     after: Versions,
     set_before: Set,
@@ -64,6 +70,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Some rows of each resident table that a successor uses: real ones, and few.
+fn samples(inner: &Inner, manifest: &Manifest) -> Vec<ResidentSample> {
+    const ROWS: usize = 64;
+    let component = manifest.module.component.as_str();
+    let sample = |table: &s_package::manifest::ResidentTable| {
+        let name = table.name.as_str().to_owned();
+        let shape = RowShape(table.row_hash.0);
+        let opened = inner.tables.open(component, &name, shape, None).ok()?;
+        let (mut rows, mut last) = (Vec::<(Vec<u8>, Vec<u8>)>::new(), Vec::new());
+        while rows.len() < ROWS
+            && let Some((key, row)) = opened.next_after(&last, |key, row| (key.to_vec(), row.to_vec()))
+        {
+            last.clone_from(&key);
+            rows.push((key, row));
+        }
+        Some(ResidentSample { table: name, rows })
+    };
+    manifest.module.resident_tables.iter().filter_map(sample).collect()
+}
+
 /// Leads a successor through its life in a confined child, with a copy of the real state.
 pub(crate) fn rehearse(
     inner: &Inner,
@@ -81,14 +107,17 @@ pub(crate) fn rehearse(
         state,
         replays: inner.replays(admitted.manifest().module.component.as_str()),
         components: inner.runtime.components().iter().map(|c| c.name().to_owned()).collect(),
-        residents: Vec::new(),
+        residents: samples(inner, admitted.manifest()),
     };
     let report = rehearsal.rehearse(sealed, &request).map_err(|error| error.to_string())?;
     for warning in &report.warnings {
         inner.warn(admitted.manifest().module.component.as_str(), warning);
     }
     if let Some(reason) = &report.would_pin {
-        inner.warn(admitted.manifest().module.component.as_str(), &format!("will stay loaded when it is replaced: {reason}"));
+        inner.warn(
+            admitted.manifest().module.component.as_str(),
+            &format!("will stay loaded when it is replaced: {reason}"),
+        );
     }
     Ok(())
 }
@@ -108,6 +137,7 @@ impl Execution {
             components: members.iter().map(|member| member.component.name().to_owned()).collect(),
             comes: members.iter().map(|member| member.source.version()).collect(),
             generations: members.iter().map(|_| AtomicU64::new(0)).collect(),
+            predecessors: members.iter().map(|member| Arc::clone(&member.predecessor)).collect(),
             members: members.into_iter().map(Mutex::new).collect(),
             machine: Mutex::new(Machine { transaction, next_deadline: None }),
             gate: Mutex::default(),
@@ -152,11 +182,12 @@ impl Execution {
     }
 
     /// Something went wrong in a generation: ours?
-    pub(crate) fn trouble(self: &Arc<Self>, report: &Report) {
-        let Some(member) = self.components.iter().position(|name| *name == report.component) else { return };
-        if self.generations[member].load(Ordering::Acquire) == report.generation {
-            let trouble = Trouble::Panic(report.message.clone());
-            self.answer(Event::Trouble { member, trouble });
+    pub(crate) fn trouble(self: &Arc<Self>, component: &str, generation: u64, trouble: &Trouble) {
+        let Some(member) = self.components.iter().position(|name| name == component) else {
+            return;
+        };
+        if self.generations[member].load(Ordering::Acquire) == generation {
+            self.answer(Event::Trouble { member, trouble: trouble.clone() });
             self.take_over();
         }
     }
@@ -175,7 +206,7 @@ impl Execution {
     }
 
     /// Goes on with the swap on a thread of its own: the timing service serves all swaps and waits for none.
-    fn take_over(self: &Arc<Self>) {
+    pub(crate) fn take_over(self: &Arc<Self>) {
         let this = Arc::clone(self);
         let thread = std::thread::Builder::new().name(format!("swap-{}", self.txn));
         if thread.spawn(move || this.go_on()).is_err() {
@@ -193,8 +224,10 @@ impl Execution {
             let output = {
                 let mut machine = lock(&self.machine);
                 let output = machine.transaction.poll_output();
+                // An action that is performed right here may never come back: its deadline is watched too.
                 machine.next_deadline = match output {
                     Output::Timeout(at) => Some(at),
+                    Output::Perform { until, .. } => Some(until),
                     _ => None,
                 };
                 output
@@ -217,7 +250,9 @@ impl Execution {
 
     fn perform(self: &Arc<Self>, action: Action, until: Duration) {
         match action {
-            Action::Verify(_) | Action::Load(_) | Action::Preflight(_) | Action::Prepare(_) if self.members.len() > 1 => {
+            Action::Verify(_) | Action::Load(_) | Action::Preflight(_) | Action::Prepare(_)
+                if self.members.len() > 1 =>
+            {
                 let this = Arc::clone(self);
                 let work = move || {
                     let event = this.act(action, until);
@@ -266,7 +301,9 @@ impl Execution {
         match self.members[m].try_lock() {
             Ok(member) => Ok(member),
             Err(TryLockError::Poisoned(member)) => Ok(member.into_inner()),
-            Err(TryLockError::WouldBlock) => Err("the module is still in its own code, and did not come back".into()),
+            Err(TryLockError::WouldBlock) => {
+                Err("the module is still in its own code, and did not come back".into())
+            }
         }
     }
 
@@ -279,7 +316,7 @@ impl Execution {
         match action {
             Action::Verify(m) => {
                 let mut member = self.member(m)?;
-                member.verify(inner, &self.after)?;
+                member.verify(inner, &self.after, &self.components)?;
                 if let Some(admitted) = &member.admitted {
                     lock(&self.packages).insert(m, Digest(admitted.digest().0));
                 }
@@ -290,7 +327,9 @@ impl Execution {
             Action::Prepare(_) => Ok(()),
             Action::ReserveJournal => {
                 let set = self.set_after();
-                inner.journal(|journal| journal.begin(self.txn, self.components.clone(), &self.set_before, &set))?;
+                inner.journal(|journal| {
+                    journal.begin(self.txn, self.components.clone(), &self.set_before, &set)
+                })?;
                 *lock(&self.set_after) = Some(set);
                 Ok(())
             }
@@ -302,7 +341,8 @@ impl Execution {
                 Ok(())
             }
             Action::WriteCommit => {
-                let set = lock(&self.set_after).clone().ok_or("no space was reserved for the record")?;
+                let set =
+                    lock(&self.set_after).clone().ok_or("no space was reserved for the record")?;
                 inner.journal(|journal| journal.commit(self.txn, self.by_operator, set))
             }
             Action::Flip => self.flip(until),
@@ -333,7 +373,9 @@ impl Execution {
         let packages = lock(&self.packages);
         for (m, (name, comes)) in self.components.iter().zip(&self.comes).enumerate() {
             match comes.clone() {
-                Some(version) => set.insert(name.clone(), Bound { version, package: packages.get(&m).copied() }),
+                Some(version) => {
+                    set.insert(name.clone(), Bound { version, package: packages.get(&m).copied() })
+                }
                 None => set.remove(name),
             };
         }
@@ -378,7 +420,7 @@ impl Execution {
             }
             (gate.closed, gate.group) = (Some(closed), Some(group));
             drop(gate);
-            return self.all().try_for_each(|member| member?.hold());
+            return self.predecessors.iter().try_for_each(|predecessor| predecessor.hold());
         }
     }
 
@@ -388,7 +430,7 @@ impl Execution {
 
     fn critical(&self) -> Result<Option<String>, String> {
         let critical = self.each(|member| {
-            let critical = member.predecessor.as_ref().is_some_and(|body| body.is_critical());
+            let critical = member.predecessor.body().is_some_and(|body| body.is_critical());
             critical.then(|| member.component.name().to_owned())
         });
         Ok(critical?.into_iter().flatten().next())
@@ -406,23 +448,23 @@ impl Execution {
             return Err("too late".into());
         }
         let control = &self.inner.control;
-        let group = gate.group.take();
-        let flipped = match (&gate.closed, group) {
-            (Some(closed), Some(group)) => closed.flip(group),
-            _ => {
-                let successors = self.each(|member| (member.component, member.successor.clone()))?;
-                let group = control.bind(&successors);
-                control.flip_open(group, until).ok_or("another swap kept the gate")?
-            }
+        let group = match gate.group.take() {
+            Some(group) => group,
+            None => control.bind(&self.each(|member| (member.component, member.successor.clone()))?),
+        };
+        // Before anybody can meet them: trouble that comes at once is ours too.
+        for (generation, number) in self.generations.iter().zip(group.numbers()) {
+            generation.store(number, Ordering::Release);
+        }
+        let flipped = match &gate.closed {
+            Some(closed) => closed.flip(group),
+            None => control.flip_open(group, until).ok_or("another swap kept the gate")?,
         };
         gate.epoch = Some(flipped.epoch);
         gate.flipped = true;
         drop(gate);
-        for ((m, member), before) in self.all().enumerate().zip(flipped.before) {
-            let mut member = member?;
-            self.generations[m].store(member.component.current().number(), Ordering::Release);
-            control.keep_predecessor(member.component, Some(Arc::clone(&before)));
-            member.before = Some(before);
+        for (predecessor, before) in self.predecessors.iter().zip(flipped.before) {
+            control.keep_predecessor(predecessor.component(), Some(before));
         }
         Ok(())
     }
@@ -430,10 +472,12 @@ impl Execution {
     /// Opens what is closed. Predecessors that are still current wake up first.
     fn open_gates(&self) {
         if !lock(&self.gate).flipped {
-            for member in self.all() {
-                // A member that hangs in its own code must not keep the gate closed.
-                if let Err(why) = member.and_then(|mut member| member.wake()) {
-                    self.inner.warn("swap-manager", &format!("swap {}: a predecessor was not woken: {why}", self.txn));
+            for predecessor in &self.predecessors {
+                if let Err(why) = predecessor.wake() {
+                    self.inner.warn(
+                        "swap-manager",
+                        &format!("swap {}: a predecessor was not woken: {why}", self.txn),
+                    );
                 }
             }
         }
@@ -454,12 +498,15 @@ impl Execution {
     /// Waits until nobody is on the predecessor any more, and puts it to rest.
     fn release(&self, m: usize, until: Instant) -> Result<(), String> {
         self.passed(until)?;
-        self.member(m)?.hold()
+        self.predecessors[m].hold()
     }
 
     fn passed(&self, until: Instant) -> Result<(), String> {
         let Some(epoch) = lock(&self.gate).epoch else { return Ok(()) };
-        self.inner.control.pass(epoch, until).map_err(|_| "requests from before the flip still run".to_owned())
+        self.inner
+            .control
+            .pass(epoch, until)
+            .map_err(|_| "requests from before the flip still run".to_owned())
     }
 
     /// Ends the predecessor.
@@ -476,12 +523,13 @@ impl Execution {
     fn discard(&self, m: usize, until: Instant) -> Result<(), String> {
         self.passed(until)?;
         self.generations[m].store(0, Ordering::Release);
-        self.member(m).map_err(|why| format!("{why}; it stays loaded, and never serves"))?.drop_successor(&self.inner)
+        self.member(m)
+            .map_err(|why| format!("{why}; it stays loaded, and never serves"))?
+            .drop_successor(&self.inner)
     }
 
     fn quiesce_back(&self, until: Instant) -> Result<(), String> {
-        let predecessors = self.each(|member| (member.component, member.predecessor.clone()))?;
-        let group = self.inner.control.bind(&predecessors);
+        let group = self.bind_predecessors();
         let closed = self.inner.control.close(&group, until).map_err(|why| why.to_string())?;
         let drained = closed.drain(until);
         let mut gate = lock(&self.gate);
@@ -497,11 +545,14 @@ impl Execution {
         })
     }
 
-    /// Makes every predecessor current and awake.
+    fn bind_predecessors(&self) -> Group {
+        let bodies: Vec<_> = self.predecessors.iter().map(|p| (p.component(), p.body())).collect();
+        self.inner.control.bind(&bodies)
+    }
+
+    /// Makes every predecessor current and awake, whatever its successor hangs in.
     fn flip_back(&self, until: Instant) -> Result<(), String> {
-        for member in self.all() {
-            member?.wake()?;
-        }
+        self.predecessors.iter().try_for_each(|predecessor| predecessor.wake())?;
         let mut gate = lock(&self.gate);
         if !gate.flipped {
             return Ok(());
@@ -511,8 +562,7 @@ impl Execution {
         let flipped = match (&gate.closed, group) {
             (Some(closed), Some(group)) => closed.flip(group),
             (closed, _) => {
-                let predecessors = self.each(|member| (member.component, member.predecessor.clone()))?;
-                let group = control.bind(&predecessors);
+                let group = self.bind_predecessors();
                 match closed {
                     Some(closed) => closed.flip(group),
                     None => control.flip_open(group, until).ok_or("another swap kept the gate")?,
@@ -521,10 +571,8 @@ impl Execution {
         };
         gate.epoch = Some(flipped.epoch);
         drop(gate);
-        for member in self.all() {
-            let mut member = member?;
-            control.keep_predecessor(member.component, None);
-            member.before = None;
+        for predecessor in &self.predecessors {
+            control.keep_predecessor(predecessor.component(), None);
         }
         Ok(())
     }
@@ -551,7 +599,11 @@ impl Execution {
 
     /// The set that serves after this outcome.
     pub(crate) fn serving_after(&self, outcome: &Outcome) -> Set {
-        let all = outcome.serving.iter().zip(&self.comes).all(|(serving, comes)| serving.version == *comes);
+        let all = outcome
+            .serving
+            .iter()
+            .zip(&self.comes)
+            .all(|(serving, comes)| serving.version == *comes);
         match lock(&self.set_after).clone() {
             Some(set) if all => set,
             _ => self.set_before.clone(),
@@ -569,6 +621,10 @@ impl Execution {
 
     /// Components that this swap leaves without a module.
     pub(crate) fn removed(&self) -> impl Iterator<Item = &String> {
-        self.components.iter().zip(&self.comes).filter(|(_, comes)| comes.is_none()).map(|(name, _)| name)
+        self.components
+            .iter()
+            .zip(&self.comes)
+            .filter(|(_, comes)| comes.is_none())
+            .map(|(name, _)| name)
     }
 }

@@ -16,10 +16,16 @@ pub fn facts(described: &Description) -> Result<Facts, String> {
     let state = match &described.schema {
         Value::Null => None,
         schema => {
-            let schema = SchemaOwned::from_value(schema.clone()).map_err(|error| error.to_string())?;
+            let schema =
+                SchemaOwned::from_value(schema.clone()).map_err(|error| error.to_string())?;
             let older: Vec<u32> = schema.steps.iter().map(|step| step.from).collect();
             let kind = name(&schema.kind)?;
-            Some(StateVersions { kind, version: schema.version, imports: older.clone(), exports: older })
+            Some(StateVersions {
+                kind,
+                version: schema.version,
+                imports: older.clone(),
+                exports: older,
+            })
         }
     };
     Ok(Facts {
@@ -30,13 +36,20 @@ pub fn facts(described: &Description) -> Result<Facts, String> {
         behaviors: described
             .behaviors
             .iter()
-            .map(|b| Ok(Behavior { name: name(&b.name)?, version: b.version, hash: StructuralHash(b.hash) }))
+            .map(|b| {
+                Ok(Behavior {
+                    name: name(&b.name)?,
+                    version: b.version,
+                    hash: StructuralHash(b.hash),
+                })
+            })
             .collect::<Result<_, String>>()?,
         dependencies: described
             .dependencies
             .iter()
             .map(|d| {
-                let range = semver::VersionReq::parse(&d.range).map_err(|error| format!("{}: {error}", d.range))?;
+                let range = semver::VersionReq::parse(&d.range)
+                    .map_err(|error| format!("{}: {error}", d.range))?;
                 Ok(Dependency { component: name(&d.component)?, range })
             })
             .collect::<Result<_, String>>()?,
@@ -44,7 +57,9 @@ pub fn facts(described: &Description) -> Result<Facts, String> {
         resident_tables: described
             .residents
             .iter()
-            .map(|r| Ok(ResidentTable { name: name(&r.name)?, row_hash: StructuralHash(r.row_hash) }))
+            .map(|r| {
+                Ok(ResidentTable { name: name(&r.name)?, row_hash: StructuralHash(r.row_hash) })
+            })
             .collect::<Result<_, String>>()?,
         toolchain: note(&described.toolchain)?,
         abi_version: described.abi_version,

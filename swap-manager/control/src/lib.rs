@@ -22,7 +22,7 @@ pub mod status;
 mod surroundings;
 mod timing;
 
-pub use manager::{Config, Preflight, StartError, Started, SwapError, SwapManager, Ticket};
 pub use facts::facts;
+pub use manager::{Config, Preflight, StartError, Started, SwapError, SwapManager, Ticket};
 pub use request::{Item, Request, RequestFault};
 pub use surroundings::LogSink;

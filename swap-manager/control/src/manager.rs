@@ -1,7 +1,7 @@
 //! The handle on everything: starting, swapping, telling.
 
 use crate::execution::Execution;
-use crate::member::{Member, Source, dependencies_of};
+use crate::member::{Member, Source, dependencies_of, dependents_content};
 use crate::request::{Item, Request, RequestFault, Versions, claims};
 use crate::status::{ComponentStatus, LetGo, RunningSwap, Status};
 use crate::surroundings::{Around, Counters, LogSink};
@@ -17,13 +17,13 @@ use s_preflight::{Description, Rehearsal, Replay};
 use s_proxy::gate::Fence;
 use s_proxy::{Code, Component, ExceptionPolicy, Runtime, RuntimeError, SwapControl};
 use s_repository::{Repository, RepositoryFault, Settings};
+use s_sdk::Level;
 use s_sdk::abi::ModuleDescriptor;
 use s_sdk::value::Value;
-use s_sdk::Level;
 use s_state::resident::ResidentTables;
 use s_tasks::{TaskError, Tasks};
 use s_transaction::journal::{Bound, Candidate, Digest, Set};
-use s_transaction::{Control, History, Member as Planned, Outcome, PhaseEvent, Plan, Refusal};
+use s_transaction::{Control, History, Member as Planned, Outcome, PhaseEvent, Plan, Refusal, Trouble};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -111,6 +111,9 @@ pub enum StartError {
     /// The repository.
     #[error(transparent)]
     Repository(#[from] RepositoryFault),
+    /// The trust store that an update led to.
+    #[error("the trust store that is kept: {0}")]
+    Trust(s_package::trust::TrustFault),
     /// A component.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -123,6 +126,17 @@ pub enum StartError {
     /// No recorded set can be loaded, and neither can the factory set.
     #[error("no set can be loaded: {}", .0.join("; "))]
     NoSet(Vec<String>),
+}
+
+/// Why a trust update was not taken over. The store in force stays as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// It is not the next version, or not signed by enough roots.
+    #[error(transparent)]
+    Refused(#[from] s_package::trust::UpdateRefusal),
+    /// It could not be kept.
+    #[error(transparent)]
+    Repository(#[from] RepositoryFault),
 }
 
 /// What a start loaded.
@@ -194,7 +208,9 @@ impl Inner {
     }
 
     pub(crate) fn instant(&self, at: Duration) -> Instant {
-        self.started.checked_add(at).unwrap_or_else(|| self.started + Duration::from_secs(u32::MAX.into()))
+        self.started
+            .checked_add(at)
+            .unwrap_or_else(|| self.started + Duration::from_secs(u32::MAX.into()))
     }
 
     pub(crate) fn today(&self) -> Timestamp {
@@ -205,7 +221,10 @@ impl Inner {
 
     pub(crate) fn epochs(&self) -> BTreeMap<Name, u64> {
         let recorded = lock(&self.repository).recovered().epochs;
-        recorded.into_iter().filter_map(|(name, epoch)| Some((Name::parse(&name).ok()?, epoch))).collect()
+        recorded
+            .into_iter()
+            .filter_map(|(name, epoch)| Some((Name::parse(&name).ok()?, epoch)))
+            .collect()
     }
 
     /// The set that serves now.
@@ -213,7 +232,10 @@ impl Inner {
         lock(&self.serving).clone()
     }
 
-    pub(crate) fn journal(&self, act: impl FnOnce(&mut Repository) -> Result<(), RepositoryFault>) -> Result<(), String> {
+    pub(crate) fn journal(
+        &self,
+        act: impl FnOnce(&mut Repository) -> Result<(), RepositoryFault>,
+    ) -> Result<(), String> {
         act(&mut lock(&self.repository)).map_err(|error| chain(&error))
     }
 
@@ -227,7 +249,11 @@ impl Inner {
 
     /// Makes sure that an active module's component has its task, before the module is created: it may
     /// subscribe or set a timer at once.
-    pub(crate) fn give_task(&self, component: &'static Component, module: &LoadedModule) -> Result<(), String> {
+    pub(crate) fn give_task(
+        &self,
+        component: &'static Component,
+        module: &LoadedModule,
+    ) -> Result<(), String> {
         if !module.is_active() {
             return Ok(());
         }
@@ -300,7 +326,10 @@ impl Inner {
         let micros = |d: Duration| Value::U64(u64::try_from(d.as_micros()).unwrap_or(u64::MAX));
         let mut payload = BTreeMap::from([
             ("txn".to_owned(), Value::U64(event.txn)),
-            ("passed".to_owned(), Value::Bool(event.span.result == s_transaction::PhaseResult::Passed)),
+            (
+                "passed".to_owned(),
+                Value::Bool(event.span.result == s_transaction::PhaseResult::Passed),
+            ),
             ("took_us".to_owned(), micros(event.span.took)),
         ]);
         if let Some(blackout) = event.blackout {
@@ -325,11 +354,28 @@ impl Inner {
             ("text".to_owned(), Value::Text(outcome.to_string())),
         ]));
         self.publish("swap.ended", &payload);
-        let in_use: Vec<Digest> = self.set().values().filter_map(|bound| bound.package).collect();
-        if let Err(why) = self.journal(|repository| repository.sweep(&in_use).map(drop)) {
+        let set = self.set();
+        let swept = self.journal(|repository| {
+            let packages = set.values().filter_map(|bound| bound.package);
+            let in_use: Vec<Digest> = packages.chain(kept_trust(repository)).collect();
+            repository.sweep(&in_use).map(drop)
+        });
+        if let Err(why) = swept {
             self.warn("swap-manager", &why);
         }
     }
+}
+
+/// The trust store that updates have led to, where it is newer than the one given.
+fn newer_trust(repository: &Repository, given: TrustStore) -> Result<TrustStore, StartError> {
+    let Some(digest) = kept_trust(repository) else { return Ok(given) };
+    let kept = repository.get(digest)?;
+    let kept = TrustStore::parse(&kept).map_err(StartError::Trust)?;
+    Ok(if kept.document().version > given.document().version { kept } else { given })
+}
+
+fn kept_trust(repository: &Repository) -> Option<Digest> {
+    Digest::parse(&repository.recovered().trust?)
 }
 
 /// The swap manager of one S-application.
@@ -368,6 +414,7 @@ impl SwapManager {
     /// The repository cannot be opened, or the machine has no thread left.
     pub fn open(config: Config) -> Result<(Self, &'static Runtime), StartError> {
         let (repository, cut) = Repository::open(&config.directory, config.settings)?;
+        let trust = newer_trust(&repository, config.trust)?;
         let target = s_sdk::abi::TARGET;
         let target = Triple::parse(target).map_err(|_| StartError::Target(target.to_owned()))?;
         let (reports, troubles) = std::sync::mpsc::channel();
@@ -385,7 +432,8 @@ impl SwapManager {
         });
         let fence = s_loader::membarrier::register().map_or(Fence::Everywhere, Fence::ByWriter);
         let (runtime, control) = Runtime::start(Arc::clone(&around) as _, fence);
-        let tasks = around.tasks.get_or_init(|| Arc::new(Tasks::new(runtime, events.clone()))).clone();
+        let tasks =
+            around.tasks.get_or_init(|| Arc::new(Tasks::new(runtime, events.clone()))).clone();
         let running = Running::default();
         let timing = Arc::clone(&running);
         let service = std::thread::Builder::new().name("swap-timing".into());
@@ -394,7 +442,7 @@ impl SwapManager {
             runtime,
             control,
             loader: Loader::new(config.budget),
-            trust: Mutex::new(config.trust),
+            trust: Mutex::new(trust),
             target,
             limits: config.limits,
             preflight: config.preflight,
@@ -453,12 +501,18 @@ impl SwapManager {
                     let (txn, why) = (candidate.committed.txn, candidate.why);
                     return Ok(Started::Recorded { txn, why, failed });
                 }
-                Err(why) => failed.push(format!("the set of swap {}: {why}", candidate.committed.txn)),
+                Err(why) => {
+                    failed.push(format!("the set of swap {}: {why}", candidate.committed.txn))
+                }
             }
         }
         let factory = lock(&inner.factory).clone();
-        let linked = |descriptor: &ModuleDescriptor| Bound { version: descriptor.version.as_str().to_owned(), package: None };
-        let set: Set = factory.iter().map(|(name, descriptor)| (name.clone(), linked(descriptor))).collect();
+        let linked = |descriptor: &ModuleDescriptor| Bound {
+            version: descriptor.version.as_str().to_owned(),
+            package: None,
+        };
+        let set: Set =
+            factory.iter().map(|(name, descriptor)| (name.clone(), linked(descriptor))).collect();
         if let Err(why) = self.load_set(&set) {
             failed.push(format!("the factory set: {why}"));
             return Err(StartError::NoSet(failed));
@@ -476,7 +530,10 @@ impl SwapManager {
         }
         if !failed.is_empty() || candidate.why != s_transaction::journal::Why::Last {
             let txn = candidate.committed.txn;
-            self.0.warn("swap-manager", &format!("started with the set of swap {txn} ({:?})", candidate.why));
+            self.0.warn(
+                "swap-manager",
+                &format!("started with the set of swap {txn} ({:?})", candidate.why),
+            );
         }
     }
 
@@ -491,15 +548,21 @@ impl SwapManager {
                 Some(digest) => self.recorded(digest)?,
                 None => {
                     let descriptor = lock(&inner.factory).get(name).copied();
-                    let descriptor = descriptor.ok_or_else(|| format!("this host has no module of its own for `{name}`"))?;
+                    let descriptor = descriptor.ok_or_else(|| {
+                        format!("this host has no module of its own for `{name}`")
+                    })?;
                     LoadedModule::linked(descriptor).map_err(|error| error.to_string())?
                 }
             };
             inner.give_task(component, &module)?;
-            let body = inner.control.create(component, inner.code(&module)).map_err(|error| format!("{name}: {error}"))?;
+            let body = inner
+                .control
+                .create(component, inner.code(&module))
+                .map_err(|error| format!("{name}: {error}"))?;
             members.push((component, body, module));
         }
-        let versions: Versions = members.iter().map(|(c, _, m)| (c.name().to_owned(), m.version().clone())).collect();
+        let versions: Versions =
+            members.iter().map(|(c, _, m)| (c.name().to_owned(), m.version().clone())).collect();
         for (component, body, _) in &members {
             let needs = dependencies_of(body.code().descriptor());
             if let Some(problem) = crate::request::unmet(component.name(), needs, &versions) {
@@ -509,9 +572,15 @@ impl SwapManager {
         for (component, body, _) in &members {
             body.instance().restart().map_err(|error| format!("{}: {error}", component.name()))?;
         }
-        let bodies: Vec<_> = members.iter().map(|(component, body, _)| (*component, Some(Arc::clone(body)))).collect();
+        let bodies: Vec<_> = members
+            .iter()
+            .map(|(component, body, _)| (*component, Some(Arc::clone(body))))
+            .collect();
         let soon = Instant::now() + Duration::from_secs(5);
-        inner.control.flip_open(inner.control.bind(&bodies), soon).ok_or("another swap kept the gate")?;
+        inner
+            .control
+            .flip_open(inner.control.bind(&bodies), soon)
+            .ok_or("another swap kept the gate")?;
         for (component, body, module) in members {
             drop(body);
             inner.replace_module(component.name(), Some(module));
@@ -539,7 +608,8 @@ impl SwapManager {
         let admitted = admit(bytes, &conditions).map_err(|refusal| refusal.to_string())?;
         let expected = s_loader::Digest(admitted.manifest().targets[admitted.target()].sha256.0);
         let name = admitted.manifest().module.name.as_str();
-        let sealed = s_loader::Sealed::new(name, admitted.code(), Some(expected)).map_err(|error| error.to_string())?;
+        let sealed = s_loader::Sealed::new(name, admitted.code(), Some(expected))
+            .map_err(|error| error.to_string())?;
         inner.loader.load(sealed).map_err(|error| error.to_string())
     }
 
@@ -557,23 +627,41 @@ impl SwapManager {
     /// The request is no plan, or another swap runs.
     pub fn begin(&self, request: Request) -> Result<Ticket, SwapError> {
         let inner = &self.0;
-        let mut members = Vec::new();
+        let mut sources = Vec::new();
         for (i, item) in request.items.into_iter().enumerate() {
             let (name, source) = match item {
                 Item::Package(bytes) => {
                     let claims = claims(i, &bytes, &inner.limits)?;
-                    (claims.module.component.as_str().to_owned(), Source::Package { bytes, claims: Box::new(claims) })
+                    (
+                        claims.module.component.as_str().to_owned(),
+                        Source::Package { bytes, claims: Box::new(claims) },
+                    )
                 }
-                Item::Linked(descriptor) => (descriptor.component.as_str().to_owned(), Source::Linked(descriptor)),
+                Item::Linked(descriptor) => {
+                    (descriptor.component.as_str().to_owned(), Source::Linked(descriptor))
+                }
                 Item::Remove(name) => (name, Source::Nothing),
             };
             let component = inner.runtime.component(&name);
             let component = component.ok_or(RequestFault::NoSuchComponent { component: name })?;
-            members.push(Member::new(component, source, request.allow_downgrade));
+            sources.push((component, source));
         }
+        // One swap at a time: each record names the whole set, so a second one would decide on a set that
+        // the first may yet take back. From this look to the entry of this swap nobody else may enter, and
+        // what serves now stays what it is.
+        let mut running = lock(&inner.running);
+        if let Some(other) = running.first() {
+            return Err(SwapError::Busy {
+                txn: other.txn,
+                components: other.components.join(", "),
+                phase: other.phase().map_or("ended", |phase| phase.name()).to_owned(),
+            });
+        }
+        let member = |(component, source)| Member::new(component, source, request.allow_downgrade);
+        let members: Vec<Member> = sources.into_iter().map(member).collect();
         let mut planned = Vec::new();
         for member in &members {
-            let from = member.predecessor.as_ref().map(|body| body.version().to_owned());
+            let from = member.predecessor.body().map(|body| body.version().to_owned());
             let component = member.component.name().to_owned();
             let change = match (from, member.source.version()) {
                 (None, Some(to)) => s_transaction::Change::Add { to },
@@ -584,23 +672,22 @@ impl SwapManager {
             planned.push(Planned { component, change, gated: member.is_gated() });
         }
         let after = self.versions_after(&members);
-        // One swap at a time: each record names the whole set, so a second one would decide on a set that
-        // the first may yet take back. From this look to the entry of this swap nobody else may enter.
-        let mut running = lock(&inner.running);
-        if let Some(other) = running.first() {
-            return Err(SwapError::Busy {
-                txn: other.txn,
-                components: other.components.join(", "),
-                phase: other.phase().map_or("ended", |phase| phase.name()).to_owned(),
-            });
+        // Nothing is verified for a component that only loses its module, so whoever needs it is asked here.
+        let changing: Vec<String> =
+            members.iter().map(|member| member.component.name().to_owned()).collect();
+        for member in members.iter().filter(|member| matches!(member.source, Source::Nothing)) {
+            dependents_content(inner, member.component.name(), &after, &changing)
+                .map_err(|why| RequestFault::StillNeeded { why })?;
         }
         let id = lock(&inner.repository).next_txn();
-        let plan = Plan { id, members: planned, deadlines: request.deadlines, confirm: request.confirm };
+        let plan =
+            Plan { id, members: planned, deadlines: request.deadlines, confirm: request.confirm };
         let execution =
             Execution::new(Arc::clone(inner), plan, members, after).map_err(RequestFault::Plan)?;
         running.push(Arc::clone(&execution));
         drop(running);
-        execution.go_on();
+        // Not on this thread: a module that hangs must not keep who asked from giving the swap up.
+        execution.take_over();
         Ok(Ticket(execution))
     }
 
@@ -614,7 +701,8 @@ impl SwapManager {
             }
         }
         for member in members {
-            match member.source.version().and_then(|version| semver::Version::parse(&version).ok()) {
+            match member.source.version().and_then(|version| semver::Version::parse(&version).ok())
+            {
                 Some(version) => versions.insert(member.component.name().to_owned(), version),
                 None => versions.remove(member.component.name()),
             };
@@ -667,14 +755,34 @@ impl SwapManager {
         Ok(lock(&self.0.repository).get(digest)?)
     }
 
-    /// Takes over a signed trust update.
+    /// Takes over a signed trust update, durably: the next start finds it, whatever store it is given.
     ///
     /// # Errors
-    /// The update is not the next one, or not signed by enough roots.
-    pub fn update_trust(&self, update: &[u8]) -> Result<(), s_package::trust::UpdateRefusal> {
+    /// The update is not the next one, or not signed by enough roots; or it cannot be kept.
+    pub fn update_trust(&self, update: &[u8]) -> Result<(), TrustError> {
         let mut trust = lock(&self.0.trust);
-        *trust = trust.updated(update, self.0.today())?;
+        let updated = trust.updated(update, self.0.today())?;
+        let mut repository = lock(&self.0.repository);
+        let kept = repository.put(&updated.to_json())?;
+        repository.set_trust_store(&kept.to_string())?;
+        drop(repository);
+        *trust = updated;
         Ok(())
+    }
+
+    /// The trust store that is in force.
+    pub fn trust(&self) -> TrustStore {
+        lock(&self.0.trust).clone()
+    }
+
+    /// Tells of trouble that the host sees and a call does not show: too many errors, answers too late. In
+    /// the confirm window of a swap that brought the component's module it brings the predecessor back.
+    pub fn report_trouble(&self, component: &str, trouble: &Trouble) {
+        let Some(component) = self.0.runtime.component(component) else { return };
+        let generation = component.current().number();
+        for swap in lock(&self.0.running).clone() {
+            swap.trouble(component.name(), generation, trouble);
+        }
     }
 
     /// Calls to repeat in the rehearsals of a component's successors.
@@ -739,7 +847,9 @@ impl SwapManager {
                 module: module.map(|module| module.name().to_owned()),
                 origin: module.map(|module| module.origin().to_string()),
                 generation: current.number(),
-                predecessor: component.predecessor().map(|generation| generation.version().to_owned()),
+                predecessor: component
+                    .predecessor()
+                    .map(|generation| generation.version().to_owned()),
                 policy: match component.policy() {
                     ExceptionPolicy::Fail => "fail",
                     ExceptionPolicy::RetryOnPredecessor => "retry-on-predecessor",

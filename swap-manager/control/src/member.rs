@@ -6,7 +6,7 @@ use s_loader::{Digest, LoadedModule, Sealed};
 use s_package::admit::{Admitted, Conditions, Override, admit};
 use s_package::manifest::{Manifest, StateVersions};
 use s_preflight::StateCopy;
-use s_proxy::{Body, Component, Generation};
+use s_proxy::{Body, Component};
 use s_sdk::Buf;
 use s_sdk::abi::ModuleDescriptor;
 use s_sdk::module::Part;
@@ -14,7 +14,8 @@ use s_sdk::state::SchemaOwned;
 use s_sdk::value::Value;
 use s_state::resident::RowShape;
 use s_state::schema::{Mapping, can_map};
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where a successor comes from.
 pub(crate) enum Source {
@@ -52,7 +53,9 @@ pub(crate) fn dependencies_of(descriptor: &ModuleDescriptor) -> Vec<(String, Str
 }
 
 /// The state schema of a module; `None` when it carries nothing.
-pub(crate) fn schema_of(descriptor: &'static ModuleDescriptor) -> Result<Option<SchemaOwned>, String> {
+pub(crate) fn schema_of(
+    descriptor: &'static ModuleDescriptor,
+) -> Result<Option<SchemaOwned>, String> {
     let octets = s_sdk::hosting::schema_of(descriptor).map_err(|error| error.to_string())?;
     if octets.is_empty() {
         return Ok(None);
@@ -62,10 +65,16 @@ pub(crate) fn schema_of(descriptor: &'static ModuleDescriptor) -> Result<Option<
 }
 
 /// A copy of the real state for a rehearsal, as the newest version that both sides claim to know.
-pub(crate) fn copy_of_state(predecessor: &Body, claims: &StateVersions) -> Result<Option<StateCopy>, String> {
+pub(crate) fn copy_of_state(
+    predecessor: &Body,
+    claims: &StateVersions,
+) -> Result<Option<StateCopy>, String> {
     let Some(schema) = schema_of(predecessor.code().descriptor())? else { return Ok(None) };
     if schema.kind != claims.kind.as_str() {
-        return Err(format!("the predecessor carries `{}` and the successor `{}`: kinds have no mapping", schema.kind, claims.kind));
+        return Err(format!(
+            "the predecessor carries `{}` and the successor `{}`: kinds have no mapping",
+            schema.kind, claims.kind
+        ));
     }
     let known = |version: &u32| *version == claims.version || claims.imports.contains(version);
     let version = s_state::schema::versions(&schema).into_iter().filter(known).max();
@@ -78,8 +87,88 @@ pub(crate) fn copy_of_state(predecessor: &Body, claims: &StateVersions) -> Resul
             claims.imports
         )
     })?;
-    let octets = predecessor.instance().export_state(version).map_err(|why| format!("export of the predecessor: {why}"))?;
+    let octets = predecessor
+        .instance()
+        .export_state(version)
+        .map_err(|why| format!("export of the predecessor: {why}"))?;
     Ok(Some(StateCopy { version, octets: octets.to_vec() }))
+}
+
+/// Whether the modules that stay can go on with what `component` would be. Those that change along with
+/// it are asked for the dependencies of their successors instead.
+pub(crate) fn dependents_content(
+    inner: &Inner,
+    component: &str,
+    after: &Versions,
+    changing: &[String],
+) -> Result<(), String> {
+    for other in inner.runtime.components() {
+        let current = other.current();
+        let Some(body) =
+            current.body().filter(|_| !changing.iter().any(|name| name == other.name()))
+        else {
+            continue;
+        };
+        let on_this =
+            dependencies_of(body.code().descriptor()).into_iter().filter(|(c, _)| c == component);
+        if let Some(problem) = unmet(other.name(), on_this, after) {
+            return Err(problem);
+        }
+    }
+    Ok(())
+}
+
+/// Whoever served before a swap. It stands apart from its member, whose lock is held while a module's code
+/// runs: it must come back even when its successor hangs.
+pub(crate) struct Predecessor {
+    component: &'static Component,
+    body: Mutex<Option<Arc<Body>>>,
+    /// It is between `hold` and `restart`.
+    held: AtomicBool,
+}
+
+impl Predecessor {
+    fn new(component: &'static Component) -> Arc<Self> {
+        let body = Mutex::new(component.current().body().cloned());
+        Arc::new(Predecessor { component, body, held: AtomicBool::new(false) })
+    }
+
+    pub(crate) const fn component(&self) -> &'static Component {
+        self.component
+    }
+
+    pub(crate) fn body(&self) -> Option<Arc<Body>> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It rests from here on.
+    pub(crate) fn hold(&self) -> Result<(), String> {
+        match self.body() {
+            Some(body) if !self.held.swap(true, Ordering::AcqRel) => {
+                body.instance().hold().map_err(|why| format!("hold: {why}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// It serves again.
+    pub(crate) fn wake(&self) -> Result<(), String> {
+        match self.body() {
+            Some(body) if self.held.swap(false, Ordering::AcqRel) => {
+                body.instance().restart().map_err(|why| format!("restart: {why}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// It will not be called again, and nothing of this swap holds it any more.
+    fn end(&self) -> Result<(), String> {
+        let body = self.body.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match body {
+            Some(body) => body.instance().term().map_err(|why| format!("term: {why}")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// One component in a running swap.
@@ -87,7 +176,7 @@ pub(crate) struct Member {
     pub(crate) component: &'static Component,
     pub(crate) source: Source,
     pub(crate) allow_downgrade: bool,
-    pub(crate) predecessor: Option<Arc<Body>>,
+    pub(crate) predecessor: Arc<Predecessor>,
     pub(crate) admitted: Option<Admitted>,
     sealed: Option<Sealed>,
     pub(crate) module: Option<Arc<LoadedModule>>,
@@ -95,46 +184,54 @@ pub(crate) struct Member {
     mapping: Option<Mapping>,
     /// The predecessor's state of the commit, kept for a rollback that cannot map back.
     state_at_commit: Option<Buf>,
-    /// The predecessor is between `hold` and `restart`.
-    pub(crate) predecessor_held: bool,
-    /// The predecessor's generation, kept from the flip to the end of the confirm window.
-    pub(crate) before: Option<Arc<Generation>>,
 }
 
 impl Member {
-    pub(crate) fn new(component: &'static Component, source: Source, allow_downgrade: bool) -> Self {
+    pub(crate) fn new(
+        component: &'static Component,
+        source: Source,
+        allow_downgrade: bool,
+    ) -> Self {
         Member {
             component,
             source,
             allow_downgrade,
-            predecessor: component.current().body().cloned(),
+            predecessor: Predecessor::new(component),
             admitted: None,
             sealed: None,
             module: None,
             successor: None,
             mapping: None,
             state_at_commit: None,
-            predecessor_held: false,
-            before: None,
         }
     }
 
     /// Whether its gate must be closed: state moves, or two generations may not run at once.
     pub(crate) fn is_gated(&self) -> bool {
         use s_sdk::abi::flags::{ACTIVE, CARRIES_STATE};
-        let exclusive = |d: &ModuleDescriptor| d.flags & (ACTIVE | CARRIES_STATE) != 0 || !d.resident.get().is_empty();
+        let exclusive = |d: &ModuleDescriptor| {
+            d.flags & (ACTIVE | CARRIES_STATE) != 0 || !d.resident.get().is_empty()
+        };
         let comes = match &self.source {
-            Source::Package { claims, .. } => claims.module.state.is_some() || !claims.module.resident_tables.is_empty(),
+            Source::Package { claims, .. } => {
+                claims.module.state.is_some() || !claims.module.resident_tables.is_empty()
+            }
             Source::Linked(descriptor) => exclusive(descriptor),
             Source::Nothing => false,
         };
-        comes || self.predecessor.as_ref().is_some_and(|body| exclusive(body.code().descriptor()))
+        comes || self.predecessor.body().is_some_and(|body| exclusive(body.code().descriptor()))
     }
 
     // ===== verify =====
 
     /// Proves the package, and that every dependency holds in the set that would serve.
-    pub(crate) fn verify(&mut self, inner: &Inner, after: &Versions) -> Result<(), String> {
+    /// `changing` are the components of this swap.
+    pub(crate) fn verify(
+        &mut self,
+        inner: &Inner,
+        after: &Versions,
+        changing: &[String],
+    ) -> Result<(), String> {
         if let Source::Package { bytes, claims } = &self.source {
             let trust = inner.trust.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let conditions = Conditions {
@@ -145,7 +242,8 @@ impl Member {
                 operator: self.allow_downgrade.then_some(Override::LocalDowngrade),
                 limits: inner.limits,
             };
-            let admitted = admit(bytes.to_vec(), &conditions).map_err(|refusal| refusal.to_string())?;
+            let admitted =
+                admit(bytes.to_vec(), &conditions).map_err(|refusal| refusal.to_string())?;
             if admitted.manifest() != &**claims {
                 return Err("the package says two things about itself".into());
             }
@@ -159,15 +257,7 @@ impl Member {
             return Err(problem);
         }
         // And whoever depends on this component and stays must still be content.
-        for other in inner.runtime.components() {
-            let current = other.current();
-            let Some(body) = current.body().filter(|_| after.contains_key(other.name())) else { continue };
-            let on_this = dependencies_of(body.code().descriptor()).into_iter().filter(|(c, _)| c == name);
-            if let Some(problem) = unmet(other.name(), on_this, after) {
-                return Err(problem);
-            }
-        }
-        Ok(())
+        dependents_content(inner, name, after, changing)
     }
 
     // ===== load =====
@@ -198,18 +288,26 @@ impl Member {
                 if says != (facts.component.as_str(), &facts.version, facts.name.as_str()) {
                     let said = format!("{} {} ({})", says.0, says.1, says.2);
                     inner.let_go(module);
-                    return Err(format!("the manifest is of {} {} and the code is {said}", facts.component, facts.version));
+                    return Err(format!(
+                        "the manifest is of {} {} and the code is {said}",
+                        facts.component, facts.version
+                    ));
                 }
                 module
             }
-            (Source::Linked(descriptor), _) => LoadedModule::linked(descriptor).map_err(|error| error.to_string())?,
+            (Source::Linked(descriptor), _) => {
+                LoadedModule::linked(descriptor).map_err(|error| error.to_string())?
+            }
             (Source::Package { .. }, None) => return Err("the code was not sealed".into()),
             (Source::Nothing, _) => return Ok(()),
         };
         let checked = self.check(inner, &module).and_then(|mapping| {
             inner.give_task(self.component, &module)?;
             let code = inner.code(&module);
-            let body = inner.control.create(self.component, code).map_err(|error| format!("init: {error}"))?;
+            let body = inner
+                .control
+                .create(self.component, code)
+                .map_err(|error| format!("init: {error}"))?;
             Ok((mapping, body))
         });
         match checked {
@@ -231,12 +329,18 @@ impl Member {
         let name = self.component.name();
         for table in module.residents() {
             let shape = RowShape(table.row.hash());
-            inner.tables.check(name, table.name.as_str(), shape).map_err(|error| error.to_string())?;
+            inner
+                .tables
+                .check(name, table.name.as_str(), shape)
+                .map_err(|error| error.to_string())?;
         }
-        let Some(predecessor) = &self.predecessor else { return Ok(None) };
+        let Some(predecessor) = self.predecessor.body() else { return Ok(None) };
         let old = schema_of(predecessor.code().descriptor())?;
         let new = schema_of(inner.code(module).descriptor())?;
-        let mapping = can_map(old.as_ref().unwrap_or(&SchemaOwned::NOTHING), new.as_ref().unwrap_or(&SchemaOwned::NOTHING));
+        let mapping = can_map(
+            old.as_ref().unwrap_or(&SchemaOwned::NOTHING),
+            new.as_ref().unwrap_or(&SchemaOwned::NOTHING),
+        );
         mapping.map(Some).map_err(|problems| {
             problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         })
@@ -249,8 +353,16 @@ impl Member {
         if self.successor.is_some() {
             return Ok(());
         }
-        if let (Preflight::On(rehearsal), Some(sealed), Some(admitted)) = (&inner.preflight, &self.sealed, &self.admitted) {
-            crate::execution::rehearse(inner, rehearsal, sealed, admitted, self.predecessor.as_deref())?;
+        if let (Preflight::On(rehearsal), Some(sealed), Some(admitted)) =
+            (&inner.preflight, &self.sealed, &self.admitted)
+        {
+            crate::execution::rehearse(
+                inner,
+                rehearsal,
+                sealed,
+                admitted,
+                self.predecessor.body().as_deref(),
+            )?;
         }
         self.load_live(inner)
     }
@@ -259,32 +371,25 @@ impl Member {
 
     /// Asks whoever comes and whoever goes for a vote.
     pub(crate) fn prepare(&self) -> Result<(), String> {
-        let goes = self.predecessor.as_ref().map_or("", |body| body.version());
+        let predecessor = self.predecessor.body();
+        let goes = predecessor.as_ref().map_or("", |body| body.version());
         let comes = self.successor.as_ref().map_or("", |body| body.version());
         if let Some(successor) = &self.successor {
-            successor.instance().prepare(Part::Comes { after: goes }).map_err(|why| format!("{comes}: {why}"))?;
+            successor
+                .instance()
+                .prepare(Part::Comes { after: goes })
+                .map_err(|why| format!("{comes}: {why}"))?;
         }
-        if let Some(predecessor) = &self.predecessor {
-            predecessor.instance().prepare(Part::Goes { before: comes }).map_err(|why| format!("{goes}: {why}"))?;
+        if let Some(predecessor) = &predecessor {
+            predecessor
+                .instance()
+                .prepare(Part::Goes { before: comes })
+                .map_err(|why| format!("{goes}: {why}"))?;
         }
         Ok(())
     }
 
-    // ===== quiesce, map_state =====
-
-    /// The predecessor rests from here on.
-    pub(crate) fn hold(&mut self) -> Result<(), String> {
-        let Some(predecessor) = self.predecessor.as_ref().filter(|_| !self.predecessor_held) else { return Ok(()) };
-        self.predecessor_held = true;
-        predecessor.instance().hold().map_err(|why| format!("hold: {why}"))
-    }
-
-    /// The predecessor serves again.
-    pub(crate) fn wake(&mut self) -> Result<(), String> {
-        let Some(predecessor) = self.predecessor.as_ref().filter(|_| self.predecessor_held) else { return Ok(()) };
-        self.predecessor_held = false;
-        predecessor.instance().restart().map_err(|why| format!("restart: {why}"))
-    }
+    // ===== map_state =====
 
     fn version_between(&self) -> Option<u32> {
         self.mapping.as_ref()?.version
@@ -293,12 +398,16 @@ impl Member {
     /// The predecessor's state becomes the successor's. The predecessor keeps its own.
     pub(crate) fn map_state(&self) -> Result<Option<Buf>, String> {
         let (Some(version), Some(predecessor), Some(successor)) =
-            (self.version_between(), &self.predecessor, &self.successor)
+            (self.version_between(), self.predecessor.body(), &self.successor)
         else {
             return Ok(None);
         };
-        let state = predecessor.instance().export_state(version).map_err(|why| format!("export: {why}"))?;
-        successor.instance().import_state(version, &state).map_err(|why| format!("import: {why}"))?;
+        let state =
+            predecessor.instance().export_state(version).map_err(|why| format!("export: {why}"))?;
+        successor
+            .instance()
+            .import_state(version, &state)
+            .map_err(|why| format!("import: {why}"))?;
         Ok(Some(state))
     }
 
@@ -310,11 +419,12 @@ impl Member {
     /// back the state of the commit, and the answer is the reason.
     pub(crate) fn map_state_back(&self) -> Result<(), String> {
         let (Some(version), Some(predecessor), Some(successor)) =
-            (self.version_between(), &self.predecessor, &self.successor)
+            (self.version_between(), self.predecessor.body(), &self.successor)
         else {
             return Ok(());
         };
-        let state = successor.instance().export_state(version).map_err(|why| format!("export: {why}"))?;
+        let state =
+            successor.instance().export_state(version).map_err(|why| format!("export: {why}"))?;
         predecessor.instance().import_state(version, &state).map_err(|why| {
             if let Some(state) = &self.state_at_commit {
                 // What it exported itself it can import; if not, it goes on with what it has.
@@ -326,14 +436,10 @@ impl Member {
 
     // ===== the ends =====
 
-    /// Everything of the predecessor that this swap holds: instance and generation.
+    /// Everything of the predecessor that this swap holds.
     pub(crate) fn drop_predecessor(&mut self) -> Result<(), String> {
         self.state_at_commit = None;
-        self.before = None;
-        let Some(predecessor) = self.predecessor.take() else { return Ok(()) };
-        let ended = predecessor.instance().term().map_err(|why| format!("term: {why}"));
-        drop(predecessor);
-        ended
+        self.predecessor.end()
     }
 
     /// Everything of the successor that this swap holds.

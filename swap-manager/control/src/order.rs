@@ -21,6 +21,9 @@ use std::time::Duration;
 /// No honest order is larger.
 pub const BYTES_MAX: usize = 64 << 10;
 
+/// What an order that says nothing gets: long enough for a module that panics to be found out by its callers.
+const PROBATION: Duration = Duration::from_secs(10);
+
 /// Longer waits than a week are mistakes of units.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -88,10 +91,17 @@ macro_rules! deadlines {
         }
     };
 }
-deadlines!(whole, verify, load, preflight, prepare, quiesce, map_state, commit, sync, release, abort, rollback);
+deadlines!(
+    whole, verify, load, preflight, prepare, quiesce, map_state, commit, sync, release, abort,
+    rollback
+);
 
 fn sane(field: &'static str, given: Duration) -> Result<Duration, OrderFault> {
-    if given.is_zero() || given > LONGEST { Err(OrderFault::Time { field, given }) } else { Ok(given) }
+    if given.is_zero() || given > LONGEST {
+        Err(OrderFault::Time { field, given })
+    } else {
+        Ok(given)
+    }
 }
 
 impl Order {
@@ -110,7 +120,7 @@ impl Order {
     }
 
     fn confirm(&self) -> Result<Confirm, OrderFault> {
-        let Some(ConfirmOrder { by, seconds }) = self.confirm else { return Ok(Confirm::AtOnce) };
+        let Some(ConfirmOrder { by, seconds }) = self.confirm else { return Ok(Confirm::Probation(PROBATION)) };
         let window = sane("confirm.seconds", Duration::from_secs(seconds))?;
         Ok(match by {
             ConfirmBy::Operator => Confirm::ByOperator(window),
@@ -128,7 +138,10 @@ impl Order {
     ///
     /// # Errors
     /// As for [`Order::parse`].
-    pub fn with_packages(&self, packages: impl IntoIterator<Item = Arc<[u8]>>) -> Result<Request, OrderFault> {
+    pub fn with_packages(
+        &self,
+        packages: impl IntoIterator<Item = Arc<[u8]>>,
+    ) -> Result<Request, OrderFault> {
         let removals = self.remove.iter().cloned().map(Item::Remove);
         Ok(Request {
             items: packages.into_iter().map(Item::Package).chain(removals).collect(),
@@ -150,7 +163,7 @@ mod tests {
     #[test]
     fn an_empty_order_has_the_usual_values() {
         let request = request("{}");
-        assert_eq!(request.confirm, Confirm::AtOnce);
+        assert_eq!(request.confirm, Confirm::Probation(PROBATION));
         assert_eq!(request.deadlines, Deadlines::default());
         assert!(request.items.is_empty() && !request.allow_downgrade);
     }
@@ -165,7 +178,11 @@ mod tests {
         assert_eq!(request.deadlines.quiesce, Duration::from_millis(500));
         assert_eq!(request.deadlines.load, Deadlines::default().load);
         let removed = |item: &Item| matches!(item, Item::Remove(_));
-        assert!(request.items.len() == 2 && request.items.iter().all(removed) && request.allow_downgrade);
+        assert!(
+            request.items.len() == 2
+                && request.items.iter().all(removed)
+                && request.allow_downgrade
+        );
     }
 
     #[test]

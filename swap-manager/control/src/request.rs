@@ -26,7 +26,12 @@ pub struct Request {
 impl Request {
     /// A request with the usual deadlines and no confirm window.
     pub fn new(items: Vec<Item>) -> Self {
-        Request { items, confirm: Confirm::AtOnce, deadlines: Deadlines::default(), allow_downgrade: false }
+        Request {
+            items,
+            confirm: Confirm::AtOnce,
+            deadlines: Deadlines::default(),
+            allow_downgrade: false,
+        }
     }
 
     /// One package.
@@ -72,7 +77,9 @@ pub enum RequestFault {
         why: String,
     },
     /// The component is not one of this application's.
-    #[error("in verify: no component is named `{component}`; nothing has changed (see the status for the names)")]
+    #[error(
+        "in verify: no component is named `{component}`; nothing has changed (see the status for the names)"
+    )]
     NoSuchComponent {
         /// The name asked for.
         component: String,
@@ -82,6 +89,12 @@ pub enum RequestFault {
     NothingToRemove {
         /// The component.
         component: String,
+    },
+    /// A module that stays needs one that would go.
+    #[error("in verify: {why}; nothing has changed (take both out, or neither)")]
+    StillNeeded {
+        /// Who needs it, and which versions.
+        why: String,
     },
     /// The plan is not one.
     #[error("in verify: {0}; nothing has changed")]
@@ -107,10 +120,16 @@ pub(crate) fn unmet(
     dependencies.into_iter().find_map(|(component, range)| {
         let wanted = match semver::VersionReq::parse(&range) {
             Ok(wanted) => wanted,
-            Err(error) => return Some(format!("`{dependent}` asks for `{component}` {range}, which is no range: {error}")),
+            Err(error) => {
+                return Some(format!(
+                    "`{dependent}` asks for `{component}` {range}, which is no range: {error}"
+                ));
+            }
         };
         match after.get(&component) {
-            None => Some(format!("`{dependent}` needs `{component}` {range}, and no module is bound there")),
+            None => Some(format!(
+                "`{dependent}` needs `{component}` {range}, and no module is bound there"
+            )),
             Some(found) if !wanted.matches(found) => {
                 Some(format!("`{dependent}` needs `{component}` {range}, and {found} would serve"))
             }

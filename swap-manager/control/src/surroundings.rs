@@ -47,13 +47,21 @@ impl Surroundings for Around {
     }
 
     fn publish(&self, component: &str, tag: &str, payload: &[u8]) -> Status {
-        if self.events.publish(tag, component, payload).is_ok() { Status::OK } else { Status::REFUSED }
+        if self.events.publish(tag, component, payload).is_ok() {
+            Status::OK
+        } else {
+            Status::REFUSED
+        }
     }
 
     fn subscribe(&self, component: &str, tag: &str, on: bool) -> Status {
         let Some(tasks) = self.tasks.get() else { return Status::NO_SUCH_NAME };
         if !on {
-            return if tasks.unsubscribe(component, tag) { Status::OK } else { Status::NO_SUCH_NAME };
+            return if tasks.unsubscribe(component, tag) {
+                Status::OK
+            } else {
+                Status::NO_SUCH_NAME
+            };
         }
         match tasks.subscribe(component, tag) {
             Ok(()) => Status::OK,
@@ -76,7 +84,12 @@ impl Surroundings for Around {
         self.with_tasks(|tasks| tasks.send(component, kind, payload))
     }
 
-    fn resident(&self, component: &str, name: &str, row_hash: u64) -> Result<&'static Table, Status> {
+    fn resident(
+        &self,
+        component: &str,
+        name: &str,
+        row_hash: u64,
+    ) -> Result<&'static Table, Status> {
         let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (component.to_owned(), name.to_owned());
         let opened = self.tables.open(component, name, RowShape(row_hash), None);
@@ -96,7 +109,11 @@ impl Surroundings for Around {
     }
 
     fn trouble(&self, component: &'static Component, generation: u64, message: &str) {
-        let report = Report { component: component.name().to_owned(), generation, message: message.to_owned() };
+        let report = Report {
+            component: component.name().to_owned(),
+            generation,
+            message: message.to_owned(),
+        };
         // A manager that is gone rolls nothing back any more; its components go on serving.
         let _ = self.reports.lock().unwrap_or_else(PoisonError::into_inner).send(report);
     }

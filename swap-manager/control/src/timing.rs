@@ -5,6 +5,7 @@
 //! the answer that comes late, or never, changes nothing.
 
 use crate::execution::Execution;
+use s_transaction::Trouble;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +32,10 @@ pub(crate) fn run(running: &Running, reports: &Receiver<Report>) {
     loop {
         let wait = if swaps().is_empty() { IDLE } else { TICK };
         match reports.recv_timeout(wait) {
-            Ok(report) => swaps().iter().for_each(|swap| swap.trouble(&report)),
+            Ok(Report { component, generation, message }) => {
+                let trouble = Trouble::Panic(message);
+                swaps().iter().for_each(|swap| swap.trouble(&component, generation, &trouble));
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }

@@ -93,10 +93,12 @@ fn a_destructor_registered_while_loading_is_noted_too() {
         DESTRUCTOR.iter().map(|(name, body)| (name.replace("INIT", "LOAD"), *body)).collect();
     let defines: Vec<_> = defines.iter().map(|(name, body)| (name.as_str(), *body)).collect();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let thread = scope.spawn(|| {
             let module = load(&loader, &defines);
             assert_eq!(loader.unload(module), Unload::Pinned(PinReason::Destructors(1)));
         });
+        // The end of a scope waits for the closure; joining waits for the thread's destructors too.
+        thread.join().unwrap();
     });
     assert_eq!(loader.sweep().len(), 1);
 }

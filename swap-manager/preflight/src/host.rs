@@ -9,8 +9,7 @@ use s_sdk::abi::{BehaviorDesc, Status};
 use s_sdk::component::{Binding, ComponentCore, ComponentLink};
 use s_sdk::dynamic::{ValueOut, ValueRef};
 use s_sdk::error::CallErrorKind;
-use s_sdk::hosting::{Bound, BoundSide, Gatekeeper, HostSide, Inside, Table};
-use s_sdk::sync::AtomicPtr;
+use s_sdk::hosting::{Bound, BoundSide, GateKey, Gatekeeper, HostSide, Inside, Table};
 use s_sdk::{Activity, CallError, Level};
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
@@ -114,9 +113,7 @@ impl RehearsalHost {
     pub(crate) fn new(components: Vec<String>, tables: BTreeMap<String, SampleTable>) -> Self {
         // Not null: the component is there. Nobody looks behind it, because every slot is empty.
         let bound = Box::leak(Box::new(Bound::new(std::ptr::dangling(), 0, Elsewhere)));
-        let binding = std::ptr::from_ref(bound.binding()).cast_mut();
-        let elsewhere =
-            Box::leak(Box::new(ComponentCore { index: 0, current: AtomicPtr::new(binding) }));
+        let elsewhere = GateKey::new(0, bound.binding()).core();
         let tables =
             tables.into_iter().map(|(name, table)| (name, &*Box::leak(Box::new(table)))).collect();
         RehearsalHost { notes: Mutex::default(), components, tables, elsewhere }

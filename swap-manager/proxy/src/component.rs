@@ -8,8 +8,7 @@ use crate::generation::{Body, Generation};
 use crate::runtime::RuntimeError;
 use s_sdk::abi::BehaviorDesc;
 use s_sdk::component::{ComponentCore, ComponentLink, InvokeError, Selector};
-use s_sdk::hosting::{Bound, SLOTS};
-use s_sdk::sync::AtomicPtr;
+use s_sdk::hosting::{Bound, GateKey, SLOTS};
 use s_sdk::{Activity, Value};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -32,7 +31,7 @@ pub enum ExceptionPolicy {
 pub struct Component {
     name: String,
     link: ComponentLink,
-    core: &'static ComponentCore,
+    key: GateKey,
     policy: AtomicU8,
     /// The youngest generation in which a call panicked.
     failed: AtomicU64,
@@ -73,12 +72,11 @@ impl Layout {
 impl Component {
     pub(crate) fn new(name: &str, index: u32) -> &'static Self {
         let vacant = Arc::new(Generation::new(0, None));
-        let current = AtomicPtr::new(std::ptr::from_ref(vacant.bound().binding()).cast_mut());
-        let core: &'static ComponentCore = Box::leak(Box::new(ComponentCore { index, current }));
+        let key = GateKey::new(index, vacant.bound().binding());
         Box::leak(Box::new(Component {
             name: name.to_owned(),
-            link: ComponentLink::new(core, 0),
-            core,
+            link: ComponentLink::new(key.core(), 0),
+            key,
             policy: AtomicU8::new(ExceptionPolicy::Rollback as u8),
             failed: AtomicU64::new(0),
             state: Mutex::new(State {
@@ -102,7 +100,12 @@ impl Component {
 
     /// What readers see of it.
     pub const fn core(&self) -> &'static ComponentCore {
-        self.core
+        self.key.core()
+    }
+
+    /// What changes it: for this crate only.
+    pub(crate) const fn key(&self) -> &GateKey {
+        &self.key
     }
 
     /// The generation bound now.
@@ -134,7 +137,7 @@ impl Component {
         let mut state = self.state();
         let key = (behavior.name.as_str().to_owned(), behavior.hash());
         if let Some(&base) = state.layout.views.get(&key) {
-            return Ok(ComponentLink::new(self.core, base));
+            return Ok(ComponentLink::new(self.core(), base));
         }
         let methods = behavior.methods.get();
         let base = state.layout.slots.len();
@@ -146,7 +149,7 @@ impl Component {
         state.layout.fill(current.bound(), current.body());
         let base = u32::try_from(base).unwrap_or(u32::MAX);
         state.layout.views.insert(key, base);
-        Ok(ComponentLink::new(self.core, base))
+        Ok(ComponentLink::new(self.core(), base))
     }
 
     /// A selector for a method name, which makes calls by it as cheap as calls by number.

@@ -34,6 +34,13 @@ pub struct Group {
     members: Vec<(&'static Component, Generation)>,
 }
 
+impl Group {
+    /// The numbers of the generations, in the order of the group.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.members.iter().map(|(_, generation)| generation.number())
+    }
+}
+
 /// What a flip replaced.
 pub struct Flipped {
     /// The generations that served before, in the order of the group.
@@ -90,7 +97,7 @@ impl SwapControl {
             .collect();
         let bindings: Vec<_> = members
             .iter()
-            .map(|(component, generation)| (component.core(), std::ptr::from_ref(generation.bound().binding())))
+            .map(|(component, generation)| (component.key(), std::ptr::from_ref(generation.bound().binding())))
             .collect();
         let epoch = gate.flip_open(&bindings);
         self.last_open_flip.store(epoch, Ordering::Release);
@@ -112,7 +119,7 @@ impl SwapControl {
         if !gate.take_by(Some(deadline)) {
             return Err(NotClosed::Taken);
         }
-        gate.close(group.members.iter().map(|(component, _)| component.core()).collect(), Some(deadline));
+        gate.close(group.members.iter().map(|(component, _)| component.key()).collect(), Some(deadline));
         Ok(Closed { runtime: self.runtime })
     }
 
@@ -141,21 +148,25 @@ impl SwapControl {
 /// How often a waiting thread looks before it sleeps: readers that run are gone within microseconds.
 const LOOKS: u32 = 64;
 
+/// How often it yields then.
+const YIELDS: u32 = 3;
+
 /// How long it sleeps at most between two looks.
 const NAP: Duration = Duration::from_micros(50);
 
-/// Waits for readers: a little spinning, then sleeping, because readers that are still there by then wait
-/// for a processor. Yielding would give this thread's claim to the processor away with it.
+/// Waits for readers: a little spinning, then giving them the processor, because readers that are still there
+/// by then wait for one, perhaps for this very one. Yielding is the quicker way, but beside other work it
+/// gives this thread's claim to the processor away with it, so the rest of the wait is slept.
 fn wait_until(
     deadline: Instant,
     done: impl Fn() -> bool,
     done_or_sleep: impl Fn(Duration) -> bool,
 ) -> Result<(), StillInside> {
-    for _ in 0..LOOKS {
+    for look in 0..LOOKS + YIELDS {
         if done() {
             return Ok(());
         }
-        std::hint::spin_loop();
+        if look < LOOKS { std::hint::spin_loop() } else { std::thread::yield_now() }
     }
     while !done_or_sleep(NAP) {
         if Instant::now() >= deadline {

@@ -22,7 +22,7 @@
 use loom::sync::{Condvar, Mutex, MutexGuard};
 use s_sdk::component::{Binding, ComponentCore};
 use s_sdk::error::CallErrorKind;
-use s_sdk::hosting::{Gatekeeper, Inside, LaneDriver, LaneWatch};
+use s_sdk::hosting::{GateKey, Gatekeeper, Inside, LaneDriver, LaneWatch};
 use s_sdk::CallError;
 use s_sdk::sync::{AtomicU64, Ordering, fence};
 #[cfg(not(loom))]
@@ -61,7 +61,7 @@ pub struct Gate {
 /// The group whose gates are closed now.
 #[derive(Default)]
 struct Closing {
-    members: Vec<&'static ComponentCore>,
+    members: Vec<&'static GateKey>,
     deadline: Option<Instant>,
     /// A swap holds the gate, closed or about to close.
     taken: bool,
@@ -73,11 +73,6 @@ fn tagged(binding: *mut Binding) -> *mut Binding {
 
 fn untagged(binding: *mut Binding) -> *mut Binding {
     binding.map_addr(|address| address & !1)
-}
-
-/// Whether a component's gate is closed now.
-pub fn is_closed(component: &ComponentCore) -> bool {
-    component.current.load(Ordering::Acquire).addr() & 1 != 0
 }
 
 impl Gate {
@@ -135,11 +130,10 @@ impl Gate {
     }
 
     /// Closes the gates of a group. Activities that arrive wait, until the deadline at most.
-    pub fn close(&self, members: Vec<&'static ComponentCore>, deadline: Option<Instant>) {
+    pub fn close(&self, members: Vec<&'static GateKey>, deadline: Option<Instant>) {
         let mut closing = self.lock();
         for member in &members {
-            let current = member.current.load(Ordering::Relaxed);
-            member.current.store(tagged(current), Ordering::SeqCst);
+            member.publish(tagged(member.published()), Ordering::SeqCst);
         }
         closing.members = members;
         closing.deadline = deadline;
@@ -152,7 +146,7 @@ impl Gate {
     }
 
     fn nobody_in(&self, closing: &Closing) -> bool {
-        self.lanes().iter().all(|lane| !closing.members.iter().any(|member| lane.is_pinned(member.index)))
+        self.lanes().iter().all(|lane| !closing.members.iter().any(|member| lane.is_pinned(member.core().index())))
     }
 
     /// Whether no activity is inside the closed group; if one is, sleeps until a caller comes to the closed
@@ -178,7 +172,7 @@ impl Gate {
     pub fn flip_closed(&self, bindings: &[*const Binding]) -> u64 {
         let closing = self.lock();
         for (member, binding) in closing.members.iter().zip(bindings) {
-            member.current.store(tagged(binding.cast_mut()), Ordering::Release);
+            member.publish(tagged(binding.cast_mut()), Ordering::Release);
         }
         self.epoch.fetch_add(1, Ordering::AcqRel) + 1
     }
@@ -187,8 +181,7 @@ impl Gate {
     pub fn open(&self) -> Instant {
         let mut closing = self.lock();
         for member in std::mem::take(&mut closing.members) {
-            let current = member.current.load(Ordering::Relaxed);
-            member.current.store(untagged(current), Ordering::Release);
+            member.publish(untagged(member.published()), Ordering::Release);
         }
         closing.deadline = None;
         drop(closing);
@@ -199,10 +192,10 @@ impl Gate {
     }
 
     /// Flips a group without closing it: every binding leads back to its predecessor.
-    pub fn flip_open(&self, members: &[(&'static ComponentCore, *const Binding)]) -> u64 {
+    pub fn flip_open(&self, members: &[(&'static GateKey, *const Binding)]) -> u64 {
         let _closing = self.lock();
         for (member, binding) in members {
-            member.current.store(binding.cast_mut(), Ordering::Release);
+            member.publish(binding.cast_mut(), Ordering::Release);
         }
         self.epoch.fetch_add(1, Ordering::AcqRel) + 1
     }
@@ -233,8 +226,8 @@ impl Gatekeeper for Gate {
         loop {
             // Nested calls of an admitted activity always pass: it is pinned to a member, the drain waits
             // for it, and it would wait for the drain.
-            let admitted = || closing.members.iter().any(|member| lane.is_pinned(member.index));
-            if !is_closed(component) || admitted() {
+            let admitted = || closing.members.iter().any(|member| lane.is_pinned(member.core().index()));
+            if !component.is_closed() || admitted() {
                 return Ok(lane.pin(component));
             }
             self.arrived.notify_all();
@@ -266,176 +259,5 @@ impl Gate {
 }
 
 #[cfg(all(loom, test))]
-mod loom_models {
-    //! The gate under every interleaving and every weak ordering that the model checker can find.
-
-    use super::*;
-    use loom::cell::UnsafeCell;
-    use loom::sync::Arc;
-    use loom::sync::atomic::AtomicBool;
-    use loom::thread;
-    use s_sdk::Activity;
-    use s_sdk::abi::Status;
-    use s_sdk::dynamic::{ValueOut, ValueRef};
-    use s_sdk::hosting::{Bound, BoundSide};
-    use s_sdk::sync::AtomicPtr;
-
-    struct Nothing;
-
-    impl BoundSide for Nothing {
-        fn lacking(&self, _: &Activity, _: &str, _: &[ValueRef<'_>], _: &mut ValueOut) -> Status {
-            Status::NOT_UNDERSTOOD
-        }
-        fn invoke(&self, _: &Activity, _: &str, _: &[ValueRef<'_>], _: &mut ValueOut) -> Status {
-            Status::NOT_UNDERSTOOD
-        }
-        fn failed(&self, _: &Activity, _: Status) {}
-    }
-
-    fn binding(generation: u64, since: u64, predecessor: *const Binding) -> &'static Binding {
-        let mut bound = Bound::new(std::ptr::null(), generation, Nothing);
-        bound.set_since(since, predecessor);
-        Box::leak(Box::new(bound)).binding()
-    }
-
-    fn component(index: u32, binding: &'static Binding) -> &'static ComponentCore {
-        let current = AtomicPtr::new(std::ptr::from_ref(binding).cast_mut());
-        Box::leak(Box::new(ComponentCore { index, current }))
-    }
-
-    fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(preemptions);
-        builder.check(model);
-    }
-
-    /// An activity that meets two members of a group flipped without a gate meets the same version of
-    /// both, and neither is freed while it is inside.
-    #[test]
-    fn an_open_flip_is_seen_whole_and_keeps_its_predecessors() {
-        check(3, || {
-            let gate: &'static Gate = Box::leak(Box::new(Gate::new(Fence::Everywhere)));
-            let (a1, b1) = (binding(1, 0, std::ptr::null()), binding(1, 0, std::ptr::null()));
-            let (a, b) = (component(0, a1), component(1, b1));
-            let freed = Arc::new(AtomicBool::new(false));
-            let mut lane = gate.lane();
-            let reader = {
-                let freed = Arc::clone(&freed);
-                thread::spawn(move || {
-                    let act = lane.begin();
-                    let first = act.enter(a).unwrap().generation;
-                    let second = act.enter(b).unwrap().generation;
-                    assert_eq!(first, second, "half of a group");
-                    assert!(first == 2 || !freed.load(Ordering::Relaxed), "freed under a reader");
-                    drop(act);
-                })
-            };
-            let since = gate.next_epoch();
-            let (a2, b2) = (binding(2, since, a1), binding(2, since, b1));
-            let epoch = gate.flip_open(&[(a, a2), (b, b2)]);
-            gate.fence();
-            while !gate.passed(epoch) {
-                thread::yield_now();
-            }
-            freed.store(true, Ordering::Relaxed);
-            reader.join().unwrap();
-        });
-    }
-
-    /// There and back again without a pause: an old activity that meets one member before and the other
-    /// after both flips still sees one side only.
-    #[test]
-    fn two_open_flips_in_a_row_are_each_seen_whole() {
-        check(2, || {
-            let gate: &'static Gate = Box::leak(Box::new(Gate::new(Fence::Everywhere)));
-            let (a1, b1) = (binding(1, 0, std::ptr::null()), binding(1, 0, std::ptr::null()));
-            let (a, b) = (component(0, a1), component(1, b1));
-            let mut lane = gate.lane();
-            let reader = thread::spawn(move || {
-                let act = lane.begin();
-                let first = act.enter(a).unwrap().generation;
-                let second = act.enter(b).unwrap().generation;
-                assert_eq!(first, second, "half of a group");
-            });
-            let since = gate.next_epoch();
-            let (a2, b2) = (binding(2, since, a1), binding(2, since, b1));
-            gate.flip_open(&[(a, a2), (b, b2)]);
-            let since = gate.next_epoch();
-            let (a3, b3) = (binding(3, since, a2), binding(3, since, b2));
-            gate.flip_open(&[(a, a3), (b, b3)]);
-            reader.join().unwrap();
-        });
-    }
-
-    /// While a gate is closed and drained, the swap manager is alone with the state; nobody meets half
-    /// of the group afterwards.
-    #[test]
-    fn a_closed_gate_gives_the_state_to_one_side_only() {
-        check(2, || {
-            let gate: &'static Gate = Box::leak(Box::new(Gate::new(Fence::Everywhere)));
-            let (a1, b1) = (binding(1, 0, std::ptr::null()), binding(1, 0, std::ptr::null()));
-            let (a, b) = (component(0, a1), component(1, b1));
-            let state = Arc::new(UnsafeCell::new(1u64));
-            let mut lane = gate.lane();
-            let reader = {
-                let state = Arc::clone(&state);
-                thread::spawn(move || {
-                    for _ in 0..2 {
-                        let act = lane.begin();
-                        let first = act.enter(a).unwrap().generation;
-                        let seen = state.with(|state| {
-                            // SAFETY: the gate keeps the writer out while this activity is inside; that
-                            // is what the model checks.
-                            #[allow(unsafe_code)]
-                            unsafe {
-                                *state
-                            }
-                        });
-                        let second = act.enter(b).unwrap().generation;
-                        assert_eq!((first, second), (seen, seen), "a version that does not fit the state");
-                        drop(act);
-                    }
-                })
-            };
-            assert!(gate.take_by(None));
-            gate.close(vec![a, b], None);
-            while !gate.drained() {
-                thread::yield_now();
-            }
-            state.with_mut(|state| {
-                // SAFETY: the group is drained and closed.
-                #[allow(unsafe_code)]
-                unsafe {
-                    *state = 2;
-                }
-            });
-            let since = gate.next_epoch();
-            let (a2, b2) = (binding(2, since, std::ptr::null()), binding(2, since, std::ptr::null()));
-            gate.flip_closed(&[a2, b2]);
-            gate.open();
-            gate.give_back();
-            reader.join().unwrap();
-        });
-    }
-
-    /// A swap that is given up leaves everybody on the old version, and nobody waiting.
-    #[test]
-    fn a_gate_that_opens_on_the_old_version_lets_everybody_in() {
-        check(2, || {
-            let gate: &'static Gate = Box::leak(Box::new(Gate::new(Fence::Everywhere)));
-            let a1 = binding(1, 0, std::ptr::null());
-            let a = component(0, a1);
-            let mut lane = gate.lane();
-            let reader = thread::spawn(move || {
-                let act = lane.begin();
-                assert_eq!(act.enter(a).unwrap().generation, 1);
-            });
-            assert!(gate.take_by(None));
-            gate.close(vec![a], None);
-            gate.open();
-            gate.give_back();
-            reader.join().unwrap();
-            assert!(gate.drained());
-        });
-    }
-}
+#[path = "gate_models.rs"]
+mod loom_models;

@@ -10,7 +10,7 @@
 //! public leads there.
 //!
 //! Reading order: [`gate`] (the swap manager's side; the readers' side is `s_sdk::activity`),
-//! [`generation`], [`component`], [`runtime`], [`worker`], [`control`].
+//! `generation`, `component`, `runtime`, `worker`, `control`.
 
 mod active;
 mod component;

@@ -140,7 +140,8 @@ fn no_activity_sees_half_of_a_group_however_it_is_flipped() {
                 }
             });
         }
-        for round in 0..300 {
+        // At least so many, and until the callers have met some of them: they may start late.
+        for round in (0..).take_while(|&round| round < 300 || seen.load(Ordering::Relaxed) < 1000) {
             let code = if round % 2 == 0 { second } else { first };
             let next = [a, b].map(|component| (component, Some(body(&control, component, code()))));
             let group = control.bind(&next);
@@ -155,8 +156,7 @@ fn no_activity_sees_half_of_a_group_however_it_is_flipped() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    assert!(seen.load(Ordering::Relaxed) > 0);
-    assert_eq!(a.current().number(), 301);
+    assert!(a.current().number() > 300);
 }
 
 mod faulty {

@@ -177,7 +177,7 @@ impl Repository {
         self.recovered().epochs.get(component).copied().unwrap_or(0)
     }
 
-    /// Remembers where the trust store is, durably.
+    /// Remembers under which name the trust store is kept, durably.
     ///
     /// # Errors
     /// The journal's.

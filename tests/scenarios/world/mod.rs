@@ -21,6 +21,7 @@ use s_tests::roles::{Counter, CounterProxy, Echo, EchoProxy, Tagged};
 use s_transaction::{Deadlines, Outcome, Verdict};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -42,17 +43,24 @@ pub struct World {
 impl World {
     /// A counter and an echo, both from the factory, with rehearsals.
     pub fn new() -> Self {
-        Self::with(&[("counter", Some(&counter_v1::S_MODULE)), ("echo", Some(&echo_v1::S_MODULE))], |_| {})
+        Self::with(
+            &[("counter", Some(&counter_v1::S_MODULE)), ("echo", Some(&echo_v1::S_MODULE))],
+            |_| {},
+        )
     }
 
     /// The same without rehearsals: what the live phases meet when a module pretends in its rehearsal.
     pub fn without_preflight() -> Self {
-        let components = [("counter", Some(&counter_v1::S_MODULE)), ("echo", Some(&echo_v1::S_MODULE))];
+        let components =
+            [("counter", Some(&counter_v1::S_MODULE)), ("echo", Some(&echo_v1::S_MODULE))];
         Self::with(&components, |config| config.preflight = Preflight::Off)
     }
 
     /// These components, and changes to the configuration.
-    pub fn with(components: &[(&str, Option<&'static ModuleDescriptor>)], change: impl FnOnce(&mut Config)) -> Self {
+    pub fn with(
+        components: &[(&str, Option<&'static ModuleDescriptor>)],
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut world = Self::at(directory.path(), components, change);
         world._directory = Some(directory);
@@ -69,9 +77,10 @@ impl World {
         let sink = Arc::clone(&log);
         let mut config = Config::new(directory, packages::trust());
         config.preflight = Preflight::On(rehearsal());
-        config.log = Arc::new(move |level: Level, component: &str, version: &str, message: &str| {
-            sink.lock().unwrap().push(format!("{level:?} {component} {version}: {message}"));
-        });
+        config.log =
+            Arc::new(move |level: Level, component: &str, version: &str, message: &str| {
+                sink.lock().unwrap().push(format!("{level:?} {component} {version}: {message}"));
+            });
         change(&mut config);
         let (manager, runtime) = SwapManager::open(config).unwrap();
         for (name, factory) in components {
@@ -89,6 +98,16 @@ impl World {
     /// Swaps a package in.
     pub fn swap_bytes(&self, package: Vec<u8>) -> Result<Outcome, SwapError> {
         self.manager.swap(Request::package(package))
+    }
+
+    /// Swaps one fixture in as soon as no other swap runs.
+    pub fn swap_in_turn(&self, fixture: &str) -> Outcome {
+        loop {
+            match self.swap_bytes(packages::package(fixture)) {
+                Err(SwapError::Busy { .. }) => std::thread::sleep(Duration::from_millis(1)),
+                other => return other.unwrap(),
+            }
+        }
     }
 
     /// Swaps one fixture in, and it must succeed.
@@ -154,7 +173,8 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// How many swaps the long scenarios make: all of them where time is not short.
 pub fn many(short: u32) -> u32 {
-    let full = std::env::var_os("S_TESTS_FULL").is_some_and(|value| value == "1") || !cfg!(debug_assertions);
+    let full = std::env::var_os("S_TESTS_FULL").is_some_and(|value| value == "1")
+        || !cfg!(debug_assertions);
     if full { 10_000 } else { short }
 }
 
@@ -180,16 +200,18 @@ pub struct Callers {
 }
 
 impl Callers {
-    /// Starts so many.
+    /// Starts so many; each has been answered once when this comes back.
     pub fn start(world: &World, count: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let runtime = world.runtime;
+        let (begun, beginning) = std::sync::mpsc::channel();
         let threads = (0..count)
             .map(|number| {
-                let stop = Arc::clone(&stop);
-                std::thread::spawn(move || call_until(runtime, number, &stop))
+                let (stop, begun) = (Arc::clone(&stop), begun.clone());
+                std::thread::spawn(move || call_until(runtime, number, &stop, &begun))
             })
             .collect();
+        (0..count).for_each(|_| beginning.recv().unwrap());
         Callers { stop, threads }
     }
 
@@ -212,14 +234,19 @@ impl Callers {
     }
 }
 
-fn call_until(runtime: &'static Runtime, number: usize, stop: &AtomicBool) -> Seen {
+fn call_until(
+    runtime: &'static Runtime,
+    number: usize,
+    stop: &AtomicBool,
+    begun: &Sender<()>,
+) -> Seen {
     let counter: CounterProxy = runtime.proxy("counter").unwrap();
     let echo: EchoProxy = runtime.proxy("echo").unwrap();
     let mut worker = runtime.worker();
     let mut seen = Seen::default();
     let (mut last_version, mut last_total) = (0, 0);
     let mut into = s_sdk::Buf::with_capacity(64);
-    let mut round = number as u64;
+    let mut round = number as u64 % 2;
     while !stop.load(Ordering::Acquire) {
         round = round.wrapping_add(2);
         let octets = round.to_be_bytes();
@@ -231,6 +258,10 @@ fn call_until(runtime: &'static Runtime, number: usize, stop: &AtomicBool) -> Se
             let second = echo.echo(act, &octets, &mut into)?;
             Ok::<_, s_sdk::CallError>((total, added, first, second))
         });
+        if round < 4 {
+            // Whoever waits for it may have given up; that is its own failure.
+            let _ = begun.send(());
+        }
         let (total, added, first, second) = match answers {
             Ok(answers) => answers,
             Err(error) => {

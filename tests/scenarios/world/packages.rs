@@ -6,8 +6,8 @@
 use s_loader::Sealed;
 use s_package::trust::{ReleaseKey, RootKey, Roots, Rule, SCHEMA};
 use s_package::{
-    Archive, Digest, Facts, Limits, Name, Pattern, Release, SecretKey, Timestamp, Triple, TrustDocument, TrustStore, pack,
-    sign,
+    Archive, Digest, Facts, Limits, Name, Pattern, Release, SecretKey, Timestamp, Triple,
+    TrustDocument, TrustStore, pack, sign,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -56,7 +56,10 @@ pub fn code(fixture: &str) -> Vec<u8> {
     let profile = this.parent().and_then(std::path::Path::parent).unwrap();
     let path: PathBuf = profile.join("examples").join(format!("lib{fixture}.so"));
     std::fs::read(&path).unwrap_or_else(|error| {
-        panic!("{}: {error}; build the fixtures with `cargo build -p s-tests --examples`", path.display())
+        panic!(
+            "{}: {error}; build the fixtures with `cargo build -p s-tests --examples`",
+            path.display()
+        )
     })
 }
 
@@ -95,13 +98,25 @@ impl Recipe {
     }
 
     pub fn from_parts(code: Vec<u8>, facts: Facts) -> Self {
-        Recipe { code, facts, target: target(), epoch: 0, not_before: None, expires: None, signers: vec![MAKER] }
+        Recipe {
+            code,
+            facts,
+            target: target(),
+            epoch: 0,
+            not_before: None,
+            expires: None,
+            signers: vec![MAKER],
+        }
     }
 
     pub fn build(self) -> Vec<u8> {
-        let release = Release { epoch: self.epoch, not_before: self.not_before, expires: self.expires };
-        let packed = pack(self.facts, release, &BTreeMap::from([(self.target, self.code)])).unwrap();
-        self.signers.iter().fold(packed, |package, holder| sign(&package, &key(holder), &Limits::DEFAULT).unwrap())
+        let release =
+            Release { epoch: self.epoch, not_before: self.not_before, expires: self.expires };
+        let packed =
+            pack(self.facts, release, &BTreeMap::from([(self.target, self.code)])).unwrap();
+        self.signers
+            .iter()
+            .fold(packed, |package, holder| sign(&package, &key(holder), &Limits::DEFAULT).unwrap())
     }
 }
 

@@ -105,7 +105,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     println!("calls answered      {answered}");
     println!("calls failed        {failed}");
     println!("carried total       {total} ({})", if total == answered { "exact" } else { "WRONG" });
-    if let (Some(middle), Some(worst)) = (blackouts.get(blackouts.len() / 2), blackouts.last()) {
+    if let (Some(middle), Some(worst)) = (blackouts.get(blackouts.len().saturating_sub(1) / 2), blackouts.last()) {
         println!("blackout            median {middle:?}, longest {worst:?}");
     }
     if let Some(slowest) = latest.iter().max() {

@@ -90,9 +90,9 @@ pub enum Record {
         /// The epoch.
         epoch: u64,
     },
-    /// Where the trust store is.
+    /// The trust store that signed updates have led to.
     Trust {
-        /// Its path.
+        /// The name under which it is kept.
         path: String,
     },
 }
@@ -334,6 +334,20 @@ fn parse_set(from: &mut Decoder<'_>) -> Result<Set, CborError> {
 
 fn definite(length: Option<u64>) -> Result<u64, CborError> {
     length.ok_or_else(|| CborError::message("indefinite length"))
+}
+
+impl Digest {
+    /// The digest that [`Digest`]'s text names.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
 }
 
 impl fmt::Display for Digest {
