@@ -257,13 +257,13 @@ fn nothing_changes(
     reasons: &[&str],
 ) {
     let _alone = alone();
-    for bad in 0..MEMBERS {
+    for (bad, faulty) in FAULTS.iter().enumerate() {
         let world = group_world();
         let before = picture(&world);
         let asking = Asking::start(world.runtime);
-        FAULTS[bad].store(command, Ordering::SeqCst);
+        faulty.store(command, Ordering::SeqCst);
         let outcome = world.manager.swap(request(bad)).unwrap();
-        FAULTS[bad].store(0, Ordering::SeqCst);
+        faulty.store(0, Ordering::SeqCst);
         let text = outcome.to_string();
         assert_eq!(outcome.verdict, Verdict::Aborted, "{text}\n{}", world.told());
         let cause = outcome.cause.clone().unwrap();
@@ -329,13 +329,13 @@ fn a_member_that_votes_no_changes_nothing_anywhere() {
 fn a_member_that_stays_critical_changes_nothing_anywhere() {
     // The section is never left again, so each round has a world of its own and only looks at the abort.
     let _alone = alone();
-    for bad in 0..MEMBERS {
+    for (bad, faulty) in FAULTS.iter().enumerate() {
         let world = group_world();
         let before = picture(&world);
         let asking = Asking::start(world.runtime);
-        FAULTS[bad].store(PREDECESSOR_IS_CRITICAL, Ordering::SeqCst);
+        faulty.store(PREDECESSOR_IS_CRITICAL, Ordering::SeqCst);
         let outcome = world.manager.swap(all_new(bad)).unwrap();
-        FAULTS[bad].store(0, Ordering::SeqCst);
+        faulty.store(0, Ordering::SeqCst);
         assert_eq!(outcome.verdict, Verdict::Aborted, "{outcome}");
         assert_eq!(outcome.cause.as_ref().unwrap().phase, Phase::Quiesce, "{outcome}");
         assert_eq!(picture(&world), before, "{outcome}");
@@ -362,12 +362,12 @@ fn a_member_that_cannot_import_changes_nothing_anywhere() {
 /// After the decision nothing is aborted any more: the predecessors come back, all of them.
 fn comes_back(command: u32, confirm: Confirm, phases: &[Phase], reason: &str) {
     let _alone = alone();
-    for bad in 0..MEMBERS {
+    for (bad, faulty) in FAULTS.iter().enumerate() {
         let world = group_world();
         let asking = Asking::start(world.runtime);
-        FAULTS[bad].store(command, Ordering::SeqCst);
+        faulty.store(command, Ordering::SeqCst);
         let outcome: Outcome = world.manager.swap(all_new(bad).with_confirm(confirm)).unwrap();
-        FAULTS[bad].store(0, Ordering::SeqCst);
+        faulty.store(0, Ordering::SeqCst);
         let text = outcome.to_string();
         assert_eq!(outcome.verdict, Verdict::RolledBack, "{text}\n{}", world.told());
         assert!(phases.contains(&outcome.cause.as_ref().unwrap().phase), "{text}");

@@ -5,8 +5,8 @@ use quote::{format_ident, quote};
 use syn::parse::Parser;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, Expr, FnArg, GenericArgument, Ident, ItemTrait, Lit, LitInt, LitStr, Meta, Pat, PathArguments,
-    Result, ReturnType, TraitItem, TraitItemFn, Type, parse_quote,
+    Attribute, Error, Expr, FnArg, GenericArgument, Ident, ItemTrait, Lit, LitInt, LitStr, Meta,
+    Pat, PathArguments, Result, ReturnType, TraitItem, TraitItemFn, Type, parse_quote,
 };
 
 /// How a parameter crosses.
@@ -40,7 +40,10 @@ struct Method {
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let mut item: ItemTrait = syn::parse2(item)?;
     if !item.generics.params.is_empty() {
-        return Err(Error::new_spanned(&item.generics, "a behavior cannot be generic: its method table has one layout"));
+        return Err(Error::new_spanned(
+            &item.generics,
+            "a behavior cannot be generic: its method table has one layout",
+        ));
     }
     let mut label = kebab(&item.ident.to_string());
     let mut version = 1u32;
@@ -99,7 +102,9 @@ pub(crate) fn first_doc_line(attrs: &[Attribute]) -> String {
         .find_map(|attr| match &attr.meta {
             Meta::NameValue(pair) => match &pair.value {
                 Expr::Lit(lit) => match &lit.lit {
-                    Lit::Str(text) => Some(text.value().trim().to_owned()).filter(|line| !line.is_empty()),
+                    Lit::Str(text) => {
+                        Some(text.value().trim().to_owned()).filter(|line| !line.is_empty())
+                    }
                     _ => None,
                 },
                 _ => None,
@@ -112,17 +117,27 @@ pub(crate) fn first_doc_line(attrs: &[Attribute]) -> String {
 fn method(function: &mut TraitItemFn) -> Result<Method> {
     let sig = &function.sig;
     if !sig.generics.params.is_empty() {
-        return Err(Error::new_spanned(&sig.generics, "a method of a behavior cannot be generic: it is one slot in a table"));
+        return Err(Error::new_spanned(
+            &sig.generics,
+            "a method of a behavior cannot be generic: it is one slot in a table",
+        ));
     }
     if sig.asyncness.is_some() {
-        return Err(Error::new(sig.span(), "a method of a behavior cannot be async: a future has no C layout"));
+        return Err(Error::new(
+            sig.span(),
+            "a method of a behavior cannot be async: a future has no C layout",
+        ));
     }
     let mut inputs = sig.inputs.iter();
     match inputs.next() {
-        Some(FnArg::Receiver(receiver)) if receiver.reference.is_some() && receiver.mutability.is_none() => {}
+        Some(FnArg::Receiver(receiver))
+            if receiver.reference.is_some() && receiver.mutability.is_none() => {}
         other => {
             let span = other.map_or_else(|| sig.ident.span(), Spanned::span);
-            return Err(Error::new(span, "a method of a behavior takes `&self`: modules are called from many threads at once"));
+            return Err(Error::new(
+                span,
+                "a method of a behavior takes `&self`: modules are called from many threads at once",
+            ));
         }
     }
     let activity = inputs.next();
@@ -188,7 +203,9 @@ fn method(function: &mut TraitItemFn) -> Result<Method> {
 fn is_activity(ty: &Type) -> bool {
     match ty {
         Type::Reference(reference) if reference.mutability.is_none() => match &*reference.elem {
-            Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "Activity"),
+            Type::Path(path) => {
+                path.path.segments.last().is_some_and(|last| last.ident == "Activity")
+            }
             _ => false,
         },
         _ => false,
@@ -200,13 +217,19 @@ fn param(arg: &FnArg) -> Result<Param> {
         return Err(Error::new(arg.span(), "`self` comes first"));
     };
     let Pat::Ident(pattern) = &*arg.pat else {
-        return Err(Error::new(arg.pat.span(), "give the parameter a plain name: callers by name see it"));
+        return Err(Error::new(
+            arg.pat.span(),
+            "give the parameter a plain name: callers by name see it",
+        ));
     };
     let crosses = match &*arg.ty {
         Type::Reference(reference) => match (&*reference.elem, reference.mutability.is_some()) {
             (Type::Slice(slice), false) => Crosses::Slice((*slice.elem).clone()),
             (Type::Slice(slice), true) => {
-                return Err(Error::new(slice.span(), "answer through a `&mut List<T>` instead of a mutable slice"));
+                return Err(Error::new(
+                    slice.span(),
+                    "answer through a `&mut List<T>` instead of a mutable slice",
+                ));
             }
             (Type::Path(path), false) if path.path.is_ident("str") => Crosses::Text,
             (elem, false) => Crosses::Ref(elem.clone()),
@@ -215,7 +238,9 @@ fn param(arg: &FnArg) -> Result<Param> {
         ty => Crosses::Value(ty.clone()),
     };
     match &crosses {
-        Crosses::Value(ty) | Crosses::Ref(ty) | Crosses::Slice(ty) | Crosses::Out(ty) => one_sided(ty)?,
+        Crosses::Value(ty) | Crosses::Ref(ty) | Crosses::Slice(ty) | Crosses::Out(ty) => {
+            one_sided(ty)?
+        }
         Crosses::Text => {}
     }
     Ok(Param { name: pattern.ident.clone(), crosses })
@@ -231,24 +256,30 @@ fn one_sided(ty: &Type) -> Result<()> {
         Type::TraitObject(_) | Type::ImplTrait(_) => {
             "a trait object belongs to one side's compiler: look the other component up by name"
         }
-        Type::Path(path) => match path.path.segments.last().map(|last| last.ident.to_string()).as_deref() {
-            Some("String") => "a `String` belongs to one side's allocator: take `&str`, answer through a `&mut Buf`",
-            Some("Vec") => {
-                "a `Vec` belongs to one side's allocator: take `&[T]`, answer through a `&mut List<T>` \
+        Type::Path(path) => {
+            match path.path.segments.last().map(|last| last.ident.to_string()).as_deref() {
+                Some("String") => {
+                    "a `String` belongs to one side's allocator: take `&str`, answer through a `&mut Buf`"
+                }
+                Some("Vec") => {
+                    "a `Vec` belongs to one side's allocator: take `&[T]`, answer through a `&mut List<T>` \
                  (`&mut Buf` for octets)"
-            }
-            Some("Box" | "Rc" | "Arc") => "an owning pointer belongs to one side's allocator: pass plain data, or a `Handle<T>`",
-            Some("Option") => {
-                "an `Option` has no fixed layout: use a `#[repr(C)]` struct with a kind, \
+                }
+                Some("Box" | "Rc" | "Arc") => {
+                    "an owning pointer belongs to one side's allocator: pass plain data, or a `Handle<T>`"
+                }
+                Some("Option") => {
+                    "an `Option` has no fixed layout: use a `#[repr(C)]` struct with a kind, \
                  or an error for the case of none"
+                }
+                Some("usize" | "isize") => "its size differs between targets: use `u32` or `u64`",
+                Some("char") => "not every number is a `char`: use `&str` or `u32`",
+                Some("HashMap" | "BTreeMap" | "HashSet" | "BTreeSet" | "VecDeque") => {
+                    "a collection belongs to one side's allocator: answer through a `&mut List<T>` of plain entries"
+                }
+                _ => return Ok(()),
             }
-            Some("usize" | "isize") => "its size differs between targets: use `u32` or `u64`",
-            Some("char") => "not every number is a `char`: use `&str` or `u32`",
-            Some("HashMap" | "BTreeMap" | "HashSet" | "BTreeSet" | "VecDeque") => {
-                "a collection belongs to one side's allocator: answer through a `&mut List<T>` of plain entries"
-            }
-            _ => return Ok(()),
-        },
+        }
         _ => return Ok(()),
     };
     Err(Error::new_spanned(ty, instead))

@@ -17,7 +17,9 @@ mod state;
 /// says which version of the behavior brought the method; `#[optional]` lets modules omit it.
 #[proc_macro_attribute]
 pub fn behavior(options: TokenStream, item: TokenStream) -> TokenStream {
-    behavior::expand(options.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    behavior::expand(options.into(), item.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 /// Makes an `impl` of a behavior a module and writes its descriptor.
@@ -26,19 +28,25 @@ pub fn behavior(options: TokenStream, item: TokenStream) -> TokenStream {
 /// `resident("table" = Row, …)`, `also(Behavior, …)`, `carries_state`, `active`.
 #[proc_macro_attribute]
 pub fn s_module(options: TokenStream, item: TokenStream) -> TokenStream {
-    module::expand(options.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    module::expand(options.into(), item.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 /// Plain data: a `#[repr(C)]` struct of plain fields, or a fieldless enum with a `#[repr(u32)]` or alike.
 #[proc_macro_derive(Plain)]
 pub fn plain(item: TokenStream) -> TokenStream {
-    plain::expand(item.into(), plain::Kind::Plain).unwrap_or_else(syn::Error::into_compile_error).into()
+    plain::expand(item.into(), plain::Kind::Plain)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 /// A `#[repr(C)]` struct of lists: crosses by reference, as input or as output.
 #[proc_macro_derive(Crossing)]
 pub fn crossing(item: TokenStream) -> TokenStream {
-    plain::expand(item.into(), plain::Kind::Crossing).unwrap_or_else(syn::Error::into_compile_error).into()
+    plain::expand(item.into(), plain::Kind::Crossing)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 /// Carried state with its mapping rules; see `s_sdk::state`.

@@ -46,7 +46,8 @@ fn options(tokens: TokenStream) -> Result<Options> {
         } else if meta.path.is_ident("also") {
             let content;
             syn::parenthesized!(content in meta.input);
-            options.also = content.parse_terminated(Path::parse_mod_style, Token![,])?.into_iter().collect();
+            options.also =
+                content.parse_terminated(Path::parse_mod_style, Token![,])?.into_iter().collect();
         } else if meta.path.is_ident("carries_state") {
             options.carries_state = true;
         } else if meta.path.is_ident("active") {
@@ -67,7 +68,9 @@ fn is_version(text: &str) -> bool {
     let parts: Vec<_> = text.split('.').collect();
     parts.len() == 3
         && parts.iter().all(|part| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) && (*part == "0" || !part.starts_with('0'))
+            !part.is_empty()
+                && part.bytes().all(|b| b.is_ascii_digit())
+                && (*part == "0" || !part.starts_with('0'))
         })
 }
 
@@ -88,10 +91,15 @@ pub(crate) fn expand(tokens: TokenStream, item: TokenStream) -> Result<TokenStre
         return Err(Error::new(item.generics.span(), "a module is one type and cannot be generic"));
     }
     let missing = |what: &str| Error::new(here, format!("a module needs {what}"));
-    let component = options.component.ok_or_else(|| missing("`component = \"…\"`: the component it is made for"))?;
+    let component = options
+        .component
+        .ok_or_else(|| missing("`component = \"…\"`: the component it is made for"))?;
     let version = options.version.ok_or_else(|| missing("`version = \"major.minor.patch\"`"))?;
     if !is_version(&version.value()) {
-        return Err(Error::new(version.span(), "a version is `major.minor.patch`, as in \"1.4.0\""));
+        return Err(Error::new(
+            version.span(),
+            "a version is `major.minor.patch`, as in \"1.4.0\"",
+        ));
     }
     let annotation = options.annotation.map_or_else(String::new, |text| text.value());
     let name = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
@@ -111,9 +119,10 @@ pub(crate) fn expand(tokens: TokenStream, item: TokenStream) -> Result<TokenStre
     let texts = present.iter().map(ToString::to_string);
     let own_behavior = (!only_active).then_some(behavior);
     let also = &options.also;
-    let behaviors = own_behavior.into_iter().chain(also).map(|path| {
-        quote!(<dyn #path as ::s_sdk::shim::Behavior>::DESC)
-    });
+    let behaviors = own_behavior
+        .into_iter()
+        .chain(also)
+        .map(|path| quote!(<dyn #path as ::s_sdk::shim::Behavior>::DESC));
     let own_entries = if only_active {
         quote!(&[])
     } else {

@@ -35,7 +35,10 @@ pub(crate) fn expand(item: TokenStream, kind: Kind) -> Result<TokenStream> {
                 .collect::<Result<_>>()?;
             enumeration(&input, &variants)
         }
-        _ => Err(Error::new(input.ident.span(), "only structs and fieldless enums cross the boundary")),
+        _ => Err(Error::new(
+            input.ident.span(),
+            "only structs and fieldless enums cross the boundary",
+        )),
     }
 }
 
@@ -54,10 +57,16 @@ fn representation(input: &DeriveInput) -> Option<Ident> {
 fn structure(input: &DeriveInput, fields: &Fields, kind: Kind) -> Result<TokenStream> {
     let name = &input.ident;
     if representation(input).is_none_or(|repr| repr != "C") {
-        return Err(Error::new(name.span(), "add `#[repr(C)]`: host and module are compiled apart and must agree on the layout"));
+        return Err(Error::new(
+            name.span(),
+            "add `#[repr(C)]`: host and module are compiled apart and must agree on the layout",
+        ));
     }
     let Fields::Named(fields) = fields else {
-        return Err(Error::new(fields.span(), "give the fields names: they are what a person sees of the type"));
+        return Err(Error::new(
+            fields.span(),
+            "give the fields names: they are what a person sees of the type",
+        ));
     };
     let names: Vec<_> = fields.named.iter().filter_map(|field| field.ident.as_ref()).collect();
     let types: Vec<_> = fields.named.iter().map(|field| &field.ty).collect();
@@ -134,7 +143,10 @@ fn enumeration(input: &DeriveInput, variants: &[&Ident]) -> Result<TokenStream> 
         ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"].iter().any(|known| repr == known)
     });
     let Some(repr) = repr else {
-        return Err(Error::new(name.span(), "add `#[repr(u32)]`: both sides must agree on size and discriminants"));
+        return Err(Error::new(
+            name.span(),
+            "add `#[repr(u32)]`: both sides must agree on size and discriminants",
+        ));
     };
     let kind = format_ident!("{}", repr.to_string().to_uppercase());
     let label = name.to_string();

@@ -55,9 +55,7 @@ impl<'a, T> Slice<'a, T> {
     #[inline(always)]
     pub const fn get(&self) -> &'a [T] {
         // SAFETY: the fields are private and set only from a slice that lives for 'a.
-        unsafe {
-            std::slice::from_raw_parts(self.ptr, self.len)
-        }
+        unsafe { std::slice::from_raw_parts(self.ptr, self.len) }
     }
 
     /// Where the elements are; the loader checks that nothing stored points into an unloaded library.
@@ -80,6 +78,15 @@ impl<'a> Text<'a> {
     /// The text again. Another compiler's side may have broken its word, so this looks.
     pub fn as_str(&self) -> &'a str {
         std::str::from_utf8(self.0.get()).unwrap_or("(not UTF-8)")
+    }
+
+    /// The text of a call, without looking.
+    ///
+    /// # Safety
+    /// Whoever made it has the text's word: [`Text::new`], on this side or the other, takes nothing else.
+    pub(crate) const unsafe fn as_str_unchecked(&self) -> &'a str {
+        // SAFETY: by the caller's promise.
+        unsafe { std::str::from_utf8_unchecked(self.0.get()) }
     }
 
     /// Its octets.
@@ -134,7 +141,12 @@ impl Status {
 pub type ErasedFn = unsafe extern "C" fn();
 
 /// The dynamic shim of a method: checks the arguments, calls, encodes the answer.
-pub type DynamicFn = unsafe extern "C" fn(*const c_void, *const Lane, Slice<'_, ValueRef<'_>>, &mut ValueOut) -> Status;
+pub type DynamicFn = unsafe extern "C" fn(
+    *const c_void,
+    *const Lane,
+    Slice<'_, ValueRef<'_>>,
+    &mut ValueOut,
+) -> Status;
 
 /// A parameter of a method.
 #[repr(C)]
@@ -178,8 +190,12 @@ impl MethodDesc {
 
     /// The signature as a person reads it.
     pub fn signature(&self) -> String {
-        let params: Vec<String> =
-            self.params.get().iter().map(|p| format!("{}: {}", p.name, p.shape.describe())).collect();
+        let params: Vec<String> = self
+            .params
+            .get()
+            .iter()
+            .map(|p| format!("{}: {}", p.name, p.shape.describe()))
+            .collect();
         format!(
             "{}({}) -> {} or {}",
             self.name,
@@ -208,7 +224,8 @@ pub struct BehaviorDesc {
 impl BehaviorDesc {
     /// The structural hash of the whole behavior.
     pub fn hash(&self) -> u64 {
-        let start = crate::shape::Fnv::new().text(self.name.octets()).number(u64::from(self.version));
+        let start =
+            crate::shape::Fnv::new().text(self.name.octets()).number(u64::from(self.version));
         self.methods.get().iter().fold(start, |hash, method| hash.number(method.hash)).0
     }
 }
@@ -323,7 +340,13 @@ pub struct Lifecycle {
     /// The module's own check of itself.
     pub self_test: unsafe extern "C" fn(*const c_void, *const Lane, &mut Buf) -> Status,
     /// A mailbox message: kind and encoded payload.
-    pub on_message: unsafe extern "C" fn(*const c_void, *const Lane, Text<'_>, Slice<'_, u8>, &mut Buf) -> Status,
+    pub on_message: unsafe extern "C" fn(
+        *const c_void,
+        *const Lane,
+        Text<'_>,
+        Slice<'_, u8>,
+        &mut Buf,
+    ) -> Status,
     /// A timer by its id.
     pub on_timer: unsafe extern "C" fn(*const c_void, *const Lane, u64, &mut Buf) -> Status,
     /// A signal by its number.
@@ -361,7 +384,12 @@ pub struct HostServices {
     /// Adds to a counter.
     pub count: unsafe extern "C" fn(*const c_void, Text<'_>, u64),
     /// Resolves a component as a behavior.
-    pub lookup: unsafe extern "C" fn(*const c_void, Text<'_>, &'static BehaviorDesc, &mut ComponentLink) -> Status,
+    pub lookup: unsafe extern "C" fn(
+        *const c_void,
+        Text<'_>,
+        &'static BehaviorDesc,
+        &mut ComponentLink,
+    ) -> Status,
     /// Publishes an event by tag.
     pub publish: unsafe extern "C" fn(*const c_void, Text<'_>, Slice<'_, u8>) -> Status,
     /// Events of a tag arrive in the module's mailbox from now on.
@@ -379,7 +407,8 @@ pub struct HostServices {
     /// Reports a caught panic.
     pub panicked: unsafe extern "C" fn(*const c_void, Text<'_>),
     /// Opens a resident table: name, row hash; the answer is a table for the functions below.
-    pub resident_open: unsafe extern "C" fn(*const c_void, Text<'_>, u64, &mut *const c_void) -> Status,
+    pub resident_open:
+        unsafe extern "C" fn(*const c_void, Text<'_>, u64, &mut *const c_void) -> Status,
     /// Reads a row by key into the buffer; `NO_SUCH_NAME` when there is none.
     pub resident_get: unsafe extern "C" fn(*const c_void, Slice<'_, u8>, *mut u8, usize) -> Status,
     /// Writes a row.
@@ -387,7 +416,8 @@ pub struct HostServices {
     /// Removes a row; `NO_SUCH_NAME` when there was none.
     pub resident_remove: unsafe extern "C" fn(*const c_void, Slice<'_, u8>) -> Status,
     /// The first key after one and its row; an empty key asks for the first.
-    pub resident_next: unsafe extern "C" fn(*const c_void, Slice<'_, u8>, &mut Buf, *mut u8, usize) -> Status,
+    pub resident_next:
+        unsafe extern "C" fn(*const c_void, Slice<'_, u8>, &mut Buf, *mut u8, usize) -> Status,
     /// How many rows there are.
     pub resident_len: unsafe extern "C" fn(*const c_void) -> u64,
 }

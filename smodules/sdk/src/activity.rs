@@ -56,7 +56,7 @@ pub struct Lane {
     pinned: Cell<u32>,
     /// The first component that failed in the running activity, plus one.
     faulty: Cell<u32>,
-    /// Counts activities, so that a handle of another one is recognised.
+    /// Counts activities that kept something, so that a handle of another one is recognised.
     serial: Cell<u32>,
     kept: Cell<u32>,
     keep: UnsafeCell<Keep>,
@@ -121,6 +121,8 @@ impl Lane {
     }
 
     /// Ends the running activity; answers the index of the first component that failed in it.
+    ///
+    /// Most activities keep nothing and fail nowhere: for those nothing but the announcements is written.
     #[inline(always)]
     pub(crate) fn end(&self) -> Option<u32> {
         let pinned = self.pinned.replace(0);
@@ -129,17 +131,20 @@ impl Lane {
             self.pins[index as usize].store(std::ptr::null_mut(), Ordering::Release);
         }
         self.epoch.store(IDLE, Ordering::Release);
-        self.serial.set(self.serial.get().wrapping_add(1));
         if self.kept.get() != 0 {
             self.forget();
         }
-        self.faulty.replace(0).checked_sub(1)
+        match self.faulty.get() {
+            0 => None,
+            _ => self.faulty.replace(0).checked_sub(1),
+        }
     }
 
-    /// Wipes what the activity kept: it may have been a key.
+    /// Wipes what the activity kept: it may have been a key. Its handles are stale from here on.
     #[cold]
     fn forget(&self) {
         let used = self.kept.replace(0) as usize;
+        self.serial.set(self.serial.get().wrapping_add(1));
         // SAFETY: the lane is driven by one thread, and no reference into `keep` is ever handed out.
         unsafe {
             std::ptr::write_bytes(self.keep.get().cast::<u8>(), 0, used);
@@ -149,7 +154,10 @@ impl Lane {
 
     /// Records a pin that the slow way made.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "component indexes are below MAX_COMPONENTS")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "component indexes are below MAX_COMPONENTS"
+    )]
     pub(crate) fn note_pin(&self, index: u32) {
         let n = self.pinned.get();
         self.order[n as usize].set(index as u16);
@@ -204,9 +212,7 @@ impl Activity {
     fn enter_slowly(&self, component: &'static ComponentCore) -> Result<&Binding, CallError> {
         let mut error = CallError::new(CallErrorKind::GateTimeout);
         // SAFETY: the function came from the host that made the lane; it answers a pinned binding or null.
-        unsafe {
-            (self.0.slow)(&self.0, component, &mut error).as_ref().ok_or(error)
-        }
+        unsafe { (self.0.slow)(&self.0, component, &mut error).as_ref().ok_or(error) }
     }
 
     /// Notes that a component failed in this activity; the host decides what follows when it ends.
@@ -333,7 +339,9 @@ impl<T> crate::dynamic::Dynamic for Handle<T> {
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are taken apart")]
     fn from_value(value: &crate::Value) -> Option<Self> {
         match value {
-            crate::Value::U64(u) => Some(Handle { serial: (u >> 32) as u32, offset: *u as u32, kept: PhantomData }),
+            crate::Value::U64(u) => {
+                Some(Handle { serial: (u >> 32) as u32, offset: *u as u32, kept: PhantomData })
+            }
             _ => None,
         }
     }

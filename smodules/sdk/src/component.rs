@@ -86,8 +86,13 @@ pub enum ActiveCall<'a> {
 }
 
 /// A call by name with checked values.
-pub type DynamicCall =
-    unsafe extern "C" fn(&Binding, &Lane, Text<'_>, Slice<'_, ValueRef<'_>>, &mut ValueOut) -> Status;
+pub type DynamicCall = unsafe extern "C" fn(
+    &Binding,
+    &Lane,
+    Text<'_>,
+    Slice<'_, ValueRef<'_>>,
+    &mut ValueOut,
+) -> Status;
 
 impl Binding {
     /// The generation that an activity of this epoch sees: this one, or the youngest before it that was
@@ -124,9 +129,7 @@ impl Binding {
     pub fn slot(&self, slot: u32) -> Option<ErasedFn> {
         let function = self.slots.get(slot as usize)?.load(Ordering::Relaxed);
         // SAFETY: slots hold null or a function pointer of the bound module; null is `None`.
-        unsafe {
-            std::mem::transmute::<*mut c_void, Option<ErasedFn>>(function)
-        }
+        unsafe { std::mem::transmute::<*mut c_void, Option<ErasedFn>>(function) }
     }
 }
 
@@ -196,7 +199,11 @@ impl ComponentLink {
 
     /// Enters the component and finds a method: its binding and, unless it lacks it, its function.
     #[inline(always)]
-    pub fn method<'a>(&self, act: &'a Activity, method: u32) -> Result<(&'a Binding, Option<ErasedFn>), CallError> {
+    pub fn method<'a>(
+        &self,
+        act: &'a Activity,
+        method: u32,
+    ) -> Result<(&'a Binding, Option<ErasedFn>), CallError> {
         let Some(core) = self.core else { return Err(CallError::new(CallErrorKind::NoSuchName)) };
         let bound = act.enter(core)?;
         Ok((bound, bound.slot(self.base + method)))
@@ -204,7 +211,13 @@ impl ComponentLink {
 
     /// A typed call that the bound module lacks.
     #[cold]
-    pub fn lacking(&self, act: &Activity, bound: &Binding, name: &str, args: &[Value]) -> Result<Value, CallError> {
+    pub fn lacking(
+        &self,
+        act: &Activity,
+        bound: &Binding,
+        name: &str,
+        args: &[Value],
+    ) -> Result<Value, CallError> {
         if bound.instance.is_null() {
             return Err(CallError::new(CallErrorKind::Absent));
         }
@@ -217,15 +230,24 @@ impl ComponentLink {
 
     /// A call by name: also reaches methods that the caller was not compiled against.
     pub fn invoke(&self, act: &Activity, name: &str, args: &[Value]) -> Result<Value, InvokeError> {
-        let Some(core) = self.core else { return Err(CallError::new(CallErrorKind::NoSuchName).into()) };
+        let Some(core) = self.core else {
+            return Err(CallError::new(CallErrorKind::NoSuchName).into());
+        };
         let bound = act.enter(core)?;
         self.dynamic(act, bound, bound.services.invoke, name, args)
     }
 
     /// A call by selector: as by name, but the name was looked up once and for all.
     #[inline]
-    pub fn invoke_selected(&self, act: &Activity, selector: Selector<'_>, args: &[Value]) -> Result<Value, InvokeError> {
-        let Some(core) = self.core else { return Err(CallError::new(CallErrorKind::NoSuchName).into()) };
+    pub fn invoke_selected(
+        &self,
+        act: &Activity,
+        selector: Selector<'_>,
+        args: &[Value],
+    ) -> Result<Value, InvokeError> {
+        let Some(core) = self.core else {
+            return Err(CallError::new(CallErrorKind::NoSuchName).into());
+        };
         let bound = act.enter(core)?;
         let Some(function) = bound.selected(selector.place) else {
             return self.dynamic(act, bound, bound.services.invoke, selector.name, args);
@@ -261,16 +283,20 @@ impl ComponentLink {
         let mut out = ValueOut::new();
         let status = with_refs(args, |refs| {
             // SAFETY: the functions came from the host with the binding; the binding is pinned.
-            unsafe {
-                call(bound, act.lane(), Text::new(name), Slice::new(refs), &mut out)
-            }
+            unsafe { call(bound, act.lane(), Text::new(name), Slice::new(refs), &mut out) }
         });
         self.answer(act, bound, status, out)
     }
 
     /// What a dynamic shim's status and output mean. A number is taken where it lies.
     #[inline(always)]
-    pub fn answer(&self, act: &Activity, bound: &Binding, status: Status, out: ValueOut) -> Result<Value, InvokeError> {
+    pub fn answer(
+        &self,
+        act: &Activity,
+        bound: &Binding,
+        status: Status,
+        out: ValueOut,
+    ) -> Result<Value, InvokeError> {
         match out.number() {
             Some(number) if status == Status::OK => Ok(Value::U64(number)),
             _ => self.other_answer(act, bound, status, out),
@@ -278,7 +304,13 @@ impl ComponentLink {
     }
 
     #[inline(never)]
-    fn other_answer(&self, act: &Activity, bound: &Binding, status: Status, out: ValueOut) -> Result<Value, InvokeError> {
+    fn other_answer(
+        &self,
+        act: &Activity,
+        bound: &Binding,
+        status: Status,
+        out: ValueOut,
+    ) -> Result<Value, InvokeError> {
         let bad = InvokeError::Call(CallError::new(CallErrorKind::BadAnswer));
         match status {
             Status::OK => out.take().ok_or(bad),
@@ -341,7 +373,8 @@ fn with_many_refs<R>(args: &[Value], call: impl FnOnce(&[ValueRef<'_>]) -> R) ->
         return call(&refs[..args.len()]);
     }
     scratch.resize_with(args.len(), Vec::new);
-    let refs: Vec<_> = args.iter().zip(&mut scratch).map(|(arg, scratch)| ValueRef::new(arg, scratch)).collect();
+    let refs: Vec<_> =
+        args.iter().zip(&mut scratch).map(|(arg, scratch)| ValueRef::new(arg, scratch)).collect();
     call(&refs)
 }
 

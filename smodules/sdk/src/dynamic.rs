@@ -3,10 +3,10 @@
 //! Scalars travel in two words and are never encoded; text, octets and OIDs are borrowed; lists and
 //! maps travel in the canonical encoding of [`Value`].
 
+use crate::CallError;
 use crate::list::{Buf, List};
 use crate::shape::Plain;
 use crate::value::Value;
-use crate::CallError;
 use std::borrow::Cow;
 use std::marker::PhantomData;
 

@@ -1,7 +1,7 @@
 //! Why a call through a proxy had no ordinary answer.
 
-use crate::shape::{Crossing, Plain, Shape, ShapeKind, ShapePart};
 use crate::abi::Status;
+use crate::shape::{Crossing, Plain, Shape, ShapeKind, ShapePart};
 use std::fmt;
 
 /// The reasons; appended to, never renumbered.
@@ -74,16 +74,28 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             CallErrorKind::Absent => f.write_str("no module is bound"),
-            CallErrorKind::GateTimeout => f.write_str("the gate stayed closed beyond the swap's deadline"),
+            CallErrorKind::GateTimeout => {
+                f.write_str("the gate stayed closed beyond the swap's deadline")
+            }
             CallErrorKind::Panicked => f.write_str("the module panicked"),
-            CallErrorKind::NotUnderstood => f.write_str("the module does not understand this method"),
-            CallErrorKind::BadArgument => write!(f, "argument {} does not fit the signature", self.detail),
+            CallErrorKind::NotUnderstood => {
+                f.write_str("the module does not understand this method")
+            }
+            CallErrorKind::BadArgument => {
+                write!(f, "argument {} does not fit the signature", self.detail)
+            }
             CallErrorKind::BadAnswer => f.write_str("the answer does not fit the signature"),
             CallErrorKind::Refused => f.write_str("the module refused"),
-            CallErrorKind::StaleHandle => f.write_str("the handle belongs to another activity or type"),
+            CallErrorKind::StaleHandle => {
+                f.write_str("the handle belongs to another activity or type")
+            }
             CallErrorKind::Full => f.write_str("the caller's buffer is full"),
-            CallErrorKind::UnknownStatus => write!(f, "the shim answered with unknown status {}", self.detail),
-            CallErrorKind::Rehearsal => f.write_str("other components cannot be called in a rehearsal"),
+            CallErrorKind::UnknownStatus => {
+                write!(f, "the shim answered with unknown status {}", self.detail)
+            }
+            CallErrorKind::Rehearsal => {
+                f.write_str("other components cannot be called in a rehearsal")
+            }
             CallErrorKind::NoSuchName => f.write_str("no such component or behavior"),
             CallErrorKind::Capacity => f.write_str("more components than a lane holds"),
         }
@@ -103,8 +115,21 @@ const KIND: &Shape = &Shape::with(
     "CallErrorKind",
     4,
     4,
-    variants!(Absent = 1, GateTimeout = 2, Panicked = 3, NotUnderstood = 4, BadArgument = 5, BadAnswer = 6,
-        Refused = 7, StaleHandle = 8, Full = 9, UnknownStatus = 10, Rehearsal = 11, NoSuchName = 12, Capacity = 13),
+    variants!(
+        Absent = 1,
+        GateTimeout = 2,
+        Panicked = 3,
+        NotUnderstood = 4,
+        BadArgument = 5,
+        BadAnswer = 6,
+        Refused = 7,
+        StaleHandle = 8,
+        Full = 9,
+        UnknownStatus = 10,
+        Rehearsal = 11,
+        NoSuchName = 12,
+        Capacity = 13
+    ),
     None,
 );
 

@@ -93,7 +93,12 @@ impl Host {
     }
 
     /// Starts a timer, or starts it again; it belongs to the component and survives a swap.
-    pub fn set_timer(&self, id: u64, after: Duration, every: Option<Duration>) -> Result<(), CallError> {
+    pub fn set_timer(
+        &self,
+        id: u64,
+        after: Duration,
+        every: Option<Duration>,
+    ) -> Result<(), CallError> {
         let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         done(service!(self, set_timer, id, nanos(after), every.map_or(0, nanos)))
     }
@@ -105,7 +110,13 @@ impl Host {
 
     /// Puts a message in another component's mailbox; `Full` when it has no room.
     pub fn send(&self, component: &str, kind: &str, payload: &Value) -> Result<(), CallError> {
-        done(service!(self, send, Text::new(component), Text::new(kind), Slice::new(&payload.encode())))
+        done(service!(
+            self,
+            send,
+            Text::new(component),
+            Text::new(kind),
+            Slice::new(&payload.encode())
+        ))
     }
 
     /// Begins an S-critical section: until the guard is dropped this module is not swappable.

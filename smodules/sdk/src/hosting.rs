@@ -4,15 +4,17 @@
 //! whose gate is closed, and [`BoundSide`] for calls that are not ordinary; it drives activities through
 //! [`LaneDriver`]s and leads a module's life through [`Instance`]. Module authors do not need this file.
 
+use crate::abi::{BehaviorDesc, DynamicFn, ErasedFn, MethodEntry};
 use crate::abi::{HostLink, HostServices, Lifecycle, ModuleDescriptor, Slice, Status, Text};
 use crate::activity::{Activity, IDLE, Lane};
-use crate::component::{ActiveCall, Binding, BindingServices, ComponentCore, ComponentLink, MAX_SLOTS};
+use crate::component::{
+    ActiveCall, Binding, BindingServices, ComponentCore, ComponentLink, MAX_SLOTS,
+};
 use crate::dynamic::{ValueOut, ValueRef};
 use crate::error::CallError;
 use crate::host::Level;
 use crate::list::Buf;
 use crate::module::Part;
-use crate::abi::{BehaviorDesc, DynamicFn, ErasedFn, MethodEntry};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 use std::ffi::c_void;
 use std::fmt;
@@ -38,7 +40,11 @@ pub trait HostSide: Send + Sync + 'static {
     /// Adds to a counter.
     fn count(&self, name: &str, add: u64);
     /// Resolves a component as a behavior.
-    fn lookup(&self, component: &str, behavior: &'static BehaviorDesc) -> Result<ComponentLink, Status>;
+    fn lookup(
+        &self,
+        component: &str,
+        behavior: &'static BehaviorDesc,
+    ) -> Result<ComponentLink, Status>;
     /// Publishes an event.
     fn publish(&self, tag: &str, payload: &[u8]) -> Status;
     /// Subscribes this module's mailbox to a tag, or ends that.
@@ -169,20 +175,33 @@ services! {
 }
 
 impl<H: HostSide> Services<H> {
-    unsafe extern "C" fn resident_get(table: *const c_void, key: Slice<'_, u8>, row: *mut u8, len: usize) -> Status {
+    unsafe extern "C" fn resident_get(
+        table: *const c_void,
+        key: Slice<'_, u8>,
+        row: *mut u8,
+        len: usize,
+    ) -> Status {
         // SAFETY: tables live as long as the process; the module passes room for a row.
         let (table, row) = unsafe { (side::<H::Table>(table), octets(row, len)) };
         if table.read(key.get(), row) { Status::OK } else { Status::NO_SUCH_NAME }
     }
 
-    unsafe extern "C" fn resident_put(table: *const c_void, key: Slice<'_, u8>, row: Slice<'_, u8>) -> Status {
+    unsafe extern "C" fn resident_put(
+        table: *const c_void,
+        key: Slice<'_, u8>,
+        row: Slice<'_, u8>,
+    ) -> Status {
         // SAFETY: tables live as long as the process.
         unsafe { side::<H::Table>(table) }.put(key.get(), row.get())
     }
 
     unsafe extern "C" fn resident_remove(table: *const c_void, key: Slice<'_, u8>) -> Status {
         // SAFETY: as above.
-        if unsafe { side::<H::Table>(table) }.remove(key.get()) { Status::OK } else { Status::NO_SUCH_NAME }
+        if unsafe { side::<H::Table>(table) }.remove(key.get()) {
+            Status::OK
+        } else {
+            Status::NO_SUCH_NAME
+        }
     }
 
     unsafe extern "C" fn resident_next(
@@ -261,7 +280,11 @@ impl<H: HostSide, C> Instance<H, C> {
     ///
     /// # Errors
     /// The module refused or panicked.
-    pub fn init(descriptor: &'static ModuleDescriptor, host: Arc<H>, code: C) -> Result<Self, StepError> {
+    pub fn init(
+        descriptor: &'static ModuleDescriptor,
+        host: Arc<H>,
+        code: C,
+    ) -> Result<Self, StepError> {
         let lifecycle = descriptor.lifecycle;
         let link = HostLink { context: Arc::as_ptr(&host).cast(), services: &Services::<H>::TABLE };
         let mut this = std::ptr::null_mut();
@@ -303,7 +326,9 @@ impl<H: HostSide, C> Instance<H, C> {
             Part::Goes { before } => (false, before),
         };
         // SAFETY: `this` is the live instance of this lifecycle.
-        self.step(|this, why| unsafe { (self.lifecycle.prepare)(this, comes, Text::new(other), why) })
+        self.step(|this, why| unsafe {
+            (self.lifecycle.prepare)(this, comes, Text::new(other), why)
+        })
     }
 
     /// The module is quiescent from here on.
@@ -341,7 +366,9 @@ impl<H: HostSide, C> Instance<H, C> {
         let mut state = Buf::new();
         // SAFETY: as in `prepare`; the buffer comes back with the function that frees it, and is dropped
         // before the code is.
-        self.step(|this, why| unsafe { (self.lifecycle.export_state)(this, version, &mut state, why) })?;
+        self.step(|this, why| unsafe {
+            (self.lifecycle.export_state)(this, version, &mut state, why)
+        })?;
         Ok(state)
     }
 
@@ -351,7 +378,9 @@ impl<H: HostSide, C> Instance<H, C> {
     /// The module cannot import it, or panicked.
     pub fn import_state(&self, version: u32, state: &[u8]) -> Result<(), StepError> {
         // SAFETY: as in `prepare`.
-        self.step(|this, why| unsafe { (self.lifecycle.import_state)(this, version, Slice::new(state), why) })
+        self.step(|this, why| unsafe {
+            (self.lifecycle.import_state)(this, version, Slice::new(state), why)
+        })
     }
 
     /// The module's check of itself.
@@ -388,7 +417,13 @@ impl<H: HostSide, C> Instance<H, C> {
 
     /// A dynamic call of one of the module's own entries.
     #[inline]
-    pub fn call(&self, entry: &MethodEntry, act: &Activity, args: &[ValueRef<'_>], out: &mut ValueOut) -> Status {
+    pub fn call(
+        &self,
+        entry: &MethodEntry,
+        act: &Activity,
+        args: &[ValueRef<'_>],
+        out: &mut ValueOut,
+    ) -> Status {
         // SAFETY: as in `self_test`; the entry is of this instance's descriptor.
         unsafe { (entry.dynamic)(self.this, act.lane(), Slice::new(args), out) }
     }
@@ -399,7 +434,9 @@ impl<H: HostSide, C> Instance<H, C> {
     /// As for the three below.
     pub fn active(&self, act: &Activity, call: &ActiveCall<'_>) -> Result<(), StepError> {
         match *call {
-            ActiveCall::Message(kind, payload) => self.on_message(act, kind.as_str(), payload.get()),
+            ActiveCall::Message(kind, payload) => {
+                self.on_message(act, kind.as_str(), payload.get())
+            }
             ActiveCall::Timer(id) => self.on_timer(act, id),
             ActiveCall::Signal(signal) => self.on_signal(act, signal),
         }
@@ -460,7 +497,11 @@ pub trait Gatekeeper: Sync + 'static {
     ///
     /// # Errors
     /// The gate did not open in time.
-    fn enter(&self, lane: &Inside<'_>, component: &ComponentCore) -> Result<*const Binding, CallError>;
+    fn enter(
+        &self,
+        lane: &Inside<'_>,
+        component: &ComponentCore,
+    ) -> Result<*const Binding, CallError>;
 }
 
 /// A lane as its own activity's thread sees it while it waits at a gate.
@@ -543,7 +584,11 @@ unsafe impl Send for LaneDriver {}
 impl LaneDriver {
     /// A lane of a host. `full_fence` is for hosts that cannot fence for all threads.
     #[expect(clippy::arc_with_non_send_sync, reason = "a watch reaches only the atomics")]
-    pub fn new<G: Gatekeeper>(gatekeeper: &'static G, epoch: &'static AtomicU64, full_fence: bool) -> (Self, LaneWatch) {
+    pub fn new<G: Gatekeeper>(
+        gatekeeper: &'static G,
+        epoch: &'static AtomicU64,
+        full_fence: bool,
+    ) -> (Self, LaneWatch) {
         let context = std::ptr::from_ref(gatekeeper).cast();
         let lane = Arc::new(Lane::new(epoch, enter_slowly::<G>, context, full_fence));
         (LaneDriver { lane: Arc::clone(&lane) }, LaneWatch(lane))
@@ -636,9 +681,21 @@ impl GateKey {
 /// What a host does for calls that are not ordinary.
 pub trait BoundSide: Send + Sync + 'static {
     /// The module lacks a method that the caller's behavior has.
-    fn lacking(&self, act: &Activity, method: &str, args: &[ValueRef<'_>], out: &mut ValueOut) -> Status;
+    fn lacking(
+        &self,
+        act: &Activity,
+        method: &str,
+        args: &[ValueRef<'_>],
+        out: &mut ValueOut,
+    ) -> Status;
     /// A dynamic call by name.
-    fn invoke(&self, act: &Activity, method: &str, args: &[ValueRef<'_>], out: &mut ValueOut) -> Status;
+    fn invoke(
+        &self,
+        act: &Activity,
+        method: &str,
+        args: &[ValueRef<'_>],
+        out: &mut ValueOut,
+    ) -> Status;
     /// A call panicked, and the panic was caught inside the module.
     fn failed(&self, act: &Activity, status: Status);
     /// A message, a timer or a signal for the active module. A host without tasks has none.
@@ -689,7 +746,8 @@ impl<T: BoundSide> Bound<T> {
     /// Puts a function, or none, into a slot.
     pub fn set_slot(&self, slot: usize, function: Option<ErasedFn>) {
         if let Some(place) = self.binding.slots.get(slot) {
-            let function = function.map_or(std::ptr::null_mut(), |function| function as *mut c_void);
+            let function =
+                function.map_or(std::ptr::null_mut(), |function| function as *mut c_void);
             place.store(function, Ordering::Release);
         }
     }
@@ -697,7 +755,8 @@ impl<T: BoundSide> Bound<T> {
     /// Puts a dynamic function, or none, where a selector finds it.
     pub fn set_selected(&self, selector: usize, function: Option<DynamicFn>) {
         if let Some(place) = self.binding.selected.get(selector) {
-            let function = function.map_or(std::ptr::null_mut(), |function| function as *mut c_void);
+            let function =
+                function.map_or(std::ptr::null_mut(), |function| function as *mut c_void);
             place.store(function, Ordering::Release);
         }
     }
@@ -734,7 +793,8 @@ impl<T: BoundSide> Bound<T> {
         out: &mut ValueOut,
     ) -> Status {
         // SAFETY: the function was reached through the binding's services; the lane runs an activity.
-        let (side, act) = unsafe { (Self::side_of(binding), &*std::ptr::from_ref(lane).cast::<Activity>()) };
+        let (side, act) =
+            unsafe { (Self::side_of(binding), &*std::ptr::from_ref(lane).cast::<Activity>()) };
         side.lacking(act, method.as_str(), args.get(), out)
     }
 
@@ -746,19 +806,23 @@ impl<T: BoundSide> Bound<T> {
         out: &mut ValueOut,
     ) -> Status {
         // SAFETY: as above.
-        let (side, act) = unsafe { (Self::side_of(binding), &*std::ptr::from_ref(lane).cast::<Activity>()) };
-        side.invoke(act, method.as_str(), args.get(), out)
+        let (side, act) =
+            unsafe { (Self::side_of(binding), &*std::ptr::from_ref(lane).cast::<Activity>()) };
+        // SAFETY: callers make the text from a `&str`.
+        side.invoke(act, unsafe { method.as_str_unchecked() }, args.get(), out)
     }
 
     unsafe extern "C" fn failed(binding: &Binding, lane: &Lane, status: Status) {
         // SAFETY: as above.
-        let (side, act) = unsafe { (Self::side_of(binding), &*std::ptr::from_ref(lane).cast::<Activity>()) };
+        let (side, act) =
+            unsafe { (Self::side_of(binding), &*std::ptr::from_ref(lane).cast::<Activity>()) };
         side.failed(act, status);
     }
 
     unsafe extern "C" fn active(binding: &Binding, lane: &Lane, call: &ActiveCall<'_>) -> Status {
         // SAFETY: as above.
-        let (side, act) = unsafe { (Self::side_of(binding), &*std::ptr::from_ref(lane).cast::<Activity>()) };
+        let (side, act) =
+            unsafe { (Self::side_of(binding), &*std::ptr::from_ref(lane).cast::<Activity>()) };
         side.active(act, call)
     }
 }

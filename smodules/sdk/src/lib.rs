@@ -21,20 +21,20 @@
 
 pub mod sync;
 
-pub mod shape;
 pub mod abi;
-pub mod error;
-pub mod list;
-pub mod dynamic;
 pub mod activity;
 pub mod component;
-pub mod shim;
-pub mod module;
+pub mod dynamic;
+pub mod error;
 pub mod host;
 pub mod hosting;
+pub mod list;
+pub mod module;
 pub mod resident;
-pub mod value;
+pub mod shape;
+pub mod shim;
 pub mod state;
+pub mod value;
 
 pub use activity::{Activity, Handle};
 pub use component::ProxyOf;

@@ -47,8 +47,14 @@ unsafe impl<T: Plain + Sync> Sync for List<T> {}
 
 // SAFETY: `repr(C)`; both sides know the element by its shape.
 unsafe impl<T: Plain> Crossing for List<T> {
-    const SHAPE: &'static Shape =
-        &Shape::with(ShapeKind::List, "list", size_of::<Self>(), align_of::<Self>(), &[], Some(T::SHAPE));
+    const SHAPE: &'static Shape = &Shape::with(
+        ShapeKind::List,
+        "list",
+        size_of::<Self>(),
+        align_of::<Self>(),
+        &[],
+        Some(T::SHAPE),
+    );
 }
 
 impl<T: Plain> List<T> {
@@ -95,7 +101,11 @@ impl<T: Plain> List<T> {
         // SAFETY: there is room behind `len` for so many elements, and `elements` is borrowed, so it
         // cannot overlap memory that `self` borrows exclusively.
         unsafe {
-            std::ptr::copy_nonoverlapping(elements.as_ptr(), self.ptr.add(self.len), elements.len());
+            std::ptr::copy_nonoverlapping(
+                elements.as_ptr(),
+                self.ptr.add(self.len),
+                elements.len(),
+            );
         }
         self.len += elements.len();
         Ok(())
@@ -146,18 +156,14 @@ impl<T: Plain> Deref for List<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
         // SAFETY: the first `len` elements are initialised and owned by the list.
-        unsafe {
-            std::slice::from_raw_parts(self.ptr, self.len)
-        }
+        unsafe { std::slice::from_raw_parts(self.ptr, self.len) }
     }
 }
 
 impl<T: Plain> DerefMut for List<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: as above, and `self` is borrowed exclusively.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.ptr, self.len)
-        }
+        unsafe { std::slice::from_raw_parts_mut(self.ptr, self.len) }
     }
 }
 

@@ -42,7 +42,12 @@ pub trait Module: Send + Sync + Sized + 'static {
     }
 
     /// Answers a method that this module lacks but a caller asked for.
-    fn does_not_understand(&self, act: &Activity, method: &str, args: &[Value]) -> Result<Value, Refusal> {
+    fn does_not_understand(
+        &self,
+        act: &Activity,
+        method: &str,
+        args: &[Value],
+    ) -> Result<Value, Refusal> {
         let _ = (act, args);
         Err(Refusal(format!("this module has no method `{method}`")))
     }

@@ -34,7 +34,12 @@ impl<T: Plain> Resident<T> {
         // SAFETY: the host writes a whole row of this shape, which it compared at `resident_open`, or
         // answers another status.
         unsafe {
-            let status = (self.services.resident_get)(self.table, Slice::new(key), row.as_mut_ptr().cast(), size_of::<T>());
+            let status = (self.services.resident_get)(
+                self.table,
+                Slice::new(key),
+                row.as_mut_ptr().cast(),
+                size_of::<T>(),
+            );
             (status == Status::OK).then(|| row.assume_init())
         }
     }
@@ -43,7 +48,8 @@ impl<T: Plain> Resident<T> {
     pub fn put(&self, key: &[u8], row: &T) -> Result<(), CallError> {
         // SAFETY: the row is plain data; its octets are copied during the call.
         let status = unsafe {
-            let octets = std::slice::from_raw_parts(std::ptr::from_ref(row).cast::<u8>(), size_of::<T>());
+            let octets =
+                std::slice::from_raw_parts(std::ptr::from_ref(row).cast::<u8>(), size_of::<T>());
             (self.services.resident_put)(self.table, Slice::new(key), Slice::new(octets))
         };
         if status == Status::OK { Ok(()) } else { Err(CallError::from_status(status)) }
@@ -76,9 +82,7 @@ impl<T: Plain> Resident<T> {
     /// How many rows there are.
     pub fn len(&self) -> u64 {
         // SAFETY: the table came from the host with these functions.
-        unsafe {
-            (self.services.resident_len)(self.table)
-        }
+        unsafe { (self.services.resident_len)(self.table) }
     }
 
     /// Whether there is no row.

@@ -112,7 +112,8 @@ impl Shape {
     }
 
     pub(crate) const fn mix(&self, hash: Fnv) -> Fnv {
-        let mut hash = hash.number(self.kind as u64).number(self.size as u64).number(self.align as u64);
+        let mut hash =
+            hash.number(self.kind as u64).number(self.size as u64).number(self.align as u64);
         let parts = self.parts.get();
         let mut i = 0;
         while i < parts.len() {
@@ -234,15 +235,28 @@ primitives!(bool => Bool, u8 => U8, u16 => U16, u32 => U32, u64 => U64,
 
 // SAFETY: an array has the layout of its elements in a row.
 unsafe impl<T: Crossing, const N: usize> Crossing for [T; N] {
-    const SHAPE: &'static Shape =
-        &Shape::with(ShapeKind::Array, "array", size_of::<[T; N]>(), align_of::<[T; N]>(), &[], Some(T::SHAPE));
+    const SHAPE: &'static Shape = &Shape::with(
+        ShapeKind::Array,
+        "array",
+        size_of::<[T; N]>(),
+        align_of::<[T; N]>(),
+        &[],
+        Some(T::SHAPE),
+    );
 }
 // SAFETY: its elements are plain.
 unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
 
 /// The shape of a parameter `&[T]`.
 pub const fn slice_of<T: Crossing>() -> Shape {
-    Shape::with(ShapeKind::Slice, "slice", size_of::<Slice<'_, T>>(), align_of::<Slice<'_, T>>(), &[], Some(T::SHAPE))
+    Shape::with(
+        ShapeKind::Slice,
+        "slice",
+        size_of::<Slice<'_, T>>(),
+        align_of::<Slice<'_, T>>(),
+        &[],
+        Some(T::SHAPE),
+    )
 }
 
 /// The shape of a parameter `&str`.
@@ -257,7 +271,14 @@ pub const fn reference_to<T: Crossing>() -> Shape {
 
 /// The shape of a parameter `&mut T`.
 pub const fn output_to<T: Crossing>() -> Shape {
-    Shape::with(ShapeKind::RefMut, "out", size_of::<usize>(), align_of::<usize>(), &[], Some(T::SHAPE))
+    Shape::with(
+        ShapeKind::RefMut,
+        "out",
+        size_of::<usize>(),
+        align_of::<usize>(),
+        &[],
+        Some(T::SHAPE),
+    )
 }
 
 /// The shape of a parameter that is passed by value.

@@ -72,19 +72,20 @@ pub unsafe fn call<M, T: Plain, E: Plain>(
 ) -> Status {
     // SAFETY: by the caller's promise.
     let (instance, act) = unsafe { (&*this.cast::<Instance<M>>(), activity(lane)) };
-    match catch_unwind(AssertUnwindSafe(|| body(&instance.module, act))) {
+    // The outputs are written in there: what a closure hands out of `catch_unwind` goes through memory twice.
+    let called = catch_unwind(AssertUnwindSafe(|| match body(&instance.module, act) {
         // SAFETY: by the caller's promise.
-        Ok(Ok(value)) => unsafe {
+        Ok(value) => unsafe {
             answer.write(value);
             Status::OK
         },
         // SAFETY: by the caller's promise.
-        Ok(Err(value)) => unsafe {
+        Err(value) => unsafe {
             error.write(value);
             Status::ERR
         },
-        Err(panic) => caught(&instance.host, panic),
-    }
+    }));
+    called.unwrap_or_else(|panic| caught(&instance.host, panic))
 }
 
 /// What is done seldom, out of the way of what is done always.
@@ -136,17 +137,19 @@ pub unsafe fn dynamic<M>(
     let (instance, act) = unsafe { (&*this.cast::<Instance<M>>(), activity(lane)) };
     let args = Args(args.get());
     if args.0.len() != inputs as usize {
-        out.put_scalar(crate::dynamic::Tag::U64, args.0.len().min(inputs as usize) as u64);
-        return Status::BAD_ARGUMENT;
+        return misfit(out, u32::try_from(args.0.len()).unwrap_or(u32::MAX).min(inputs));
     }
-    match catch_unwind(AssertUnwindSafe(|| body(&instance.module, act, &args, out))) {
-        Ok(Ok(status)) => status,
-        Ok(Err(Misfit(position))) => {
-            out.put_scalar(crate::dynamic::Tag::U64, u64::from(position));
-            Status::BAD_ARGUMENT
-        }
-        Err(panic) => caught(&instance.host, panic),
-    }
+    let called = catch_unwind(AssertUnwindSafe(|| match body(&instance.module, act, &args, out) {
+        Ok(status) => status,
+        Err(Misfit(position)) => misfit(out, position),
+    }));
+    called.unwrap_or_else(|panic| caught(&instance.host, panic))
+}
+
+#[cold]
+fn misfit(out: &mut ValueOut, position: u32) -> Status {
+    out.put_scalar(crate::dynamic::Tag::U64, u64::from(position));
+    Status::BAD_ARGUMENT
 }
 
 /// The answer of a dynamic call with outputs: a map of the result and each output by name.
@@ -220,9 +223,7 @@ pub const fn join<const N: usize>(groups: &[&'static [MethodEntry]]) -> [MethodE
         group += 1;
     }
     // SAFETY: all `N` entries were written above, and the two arrays have the same layout.
-    unsafe {
-        std::mem::transmute_copy(&joined)
-    }
+    unsafe { std::mem::transmute_copy(&joined) }
 }
 
 /// The description of a behavior, through its trait object.
@@ -295,7 +296,11 @@ fn say_panic(why: &mut Buf, panic: &(dyn Any + Send)) {
     let _ = why.append(message.as_bytes());
 }
 
-unsafe extern "C" fn init<M: Module>(link: HostLink, this: &mut *mut c_void, why: &mut Buf) -> Status {
+unsafe extern "C" fn init<M: Module>(
+    link: HostLink,
+    this: &mut *mut c_void,
+    why: &mut Buf,
+) -> Status {
     let host = Host::new(link);
     match catch_unwind(AssertUnwindSafe(|| M::init(host))) {
         Ok(Ok(module)) => {
@@ -310,12 +315,18 @@ unsafe extern "C" fn init<M: Module>(link: HostLink, this: &mut *mut c_void, why
     }
 }
 
-unsafe extern "C" fn prepare<M: Module>(this: *const c_void, comes: bool, other: Text<'_>, why: &mut Buf) -> Status {
+unsafe extern "C" fn prepare<M: Module>(
+    this: *const c_void,
+    comes: bool,
+    other: Text<'_>,
+    why: &mut Buf,
+) -> Status {
     // SAFETY: the host passes a live instance.
     unsafe {
         step::<M>(this, why, |module| {
             let other = other.as_str();
-            let part = if comes { Part::Comes { after: other } } else { Part::Goes { before: other } };
+            let part =
+                if comes { Part::Comes { after: other } } else { Part::Goes { before: other } };
             match module.prepare(part) {
                 Vote::Yes => Ok(()),
                 Vote::No(reason) => Err(Refusal(reason)),
@@ -353,7 +364,12 @@ unsafe extern "C" fn export_nothing(_: *const c_void, _: u32, _: &mut Buf, _: &m
     Status::OK
 }
 
-unsafe extern "C" fn import_nothing(_: *const c_void, _: u32, _: Slice<'_, u8>, _: &mut Buf) -> Status {
+unsafe extern "C" fn import_nothing(
+    _: *const c_void,
+    _: u32,
+    _: Slice<'_, u8>,
+    _: &mut Buf,
+) -> Status {
     Status::OK
 }
 
@@ -371,7 +387,10 @@ unsafe extern "C" fn export_state<M: CarriesState>(
     unsafe {
         step::<M>(this, why, |module| {
             let mut octets = Vec::new();
-            module.export().export(version, &mut octets).map_err(|error| Refusal(error.to_string()))?;
+            module
+                .export()
+                .export(version, &mut octets)
+                .map_err(|error| Refusal(error.to_string()))?;
             *out = octets.into();
             Ok(())
         })
@@ -387,7 +406,8 @@ unsafe extern "C" fn import_state<M: CarriesState>(
     // SAFETY: the host passes a live instance.
     unsafe {
         step::<M>(this, why, |module| {
-            let state = M::State::import(version, octets.get()).map_err(|error| Refusal(error.to_string()))?;
+            let state = M::State::import(version, octets.get())
+                .map_err(|error| Refusal(error.to_string()))?;
             module.import(state)
         })
     }
@@ -427,12 +447,22 @@ unsafe extern "C" fn does_not_understand<M: Module>(
     }
 }
 
-unsafe extern "C" fn self_test<M: Module>(this: *const c_void, lane: *const Lane, why: &mut Buf) -> Status {
+unsafe extern "C" fn self_test<M: Module>(
+    this: *const c_void,
+    lane: *const Lane,
+    why: &mut Buf,
+) -> Status {
     // SAFETY: the host passes a live instance and lends the lane.
     unsafe { step::<M>(this, why, |module| module.self_test(activity(lane))) }
 }
 
-unsafe extern "C" fn no_message(_: *const c_void, _: *const Lane, _: Text<'_>, _: Slice<'_, u8>, _: &mut Buf) -> Status {
+unsafe extern "C" fn no_message(
+    _: *const c_void,
+    _: *const Lane,
+    _: Text<'_>,
+    _: Slice<'_, u8>,
+    _: &mut Buf,
+) -> Status {
     Status::NOT_UNDERSTOOD
 }
 
@@ -454,14 +484,20 @@ unsafe extern "C" fn on_message<M: Active>(
     // SAFETY: the host passes a live instance and lends the lane.
     unsafe {
         step::<M>(this, why, |module| {
-            let payload = Value::decode(payload.get()).map_err(|error| Refusal(error.to_string()))?;
+            let payload =
+                Value::decode(payload.get()).map_err(|error| Refusal(error.to_string()))?;
             module.on_message(activity(lane), kind.as_str(), &payload);
             Ok(())
         })
     }
 }
 
-unsafe extern "C" fn on_timer<M: Active>(this: *const c_void, lane: *const Lane, id: u64, why: &mut Buf) -> Status {
+unsafe extern "C" fn on_timer<M: Active>(
+    this: *const c_void,
+    lane: *const Lane,
+    id: u64,
+    why: &mut Buf,
+) -> Status {
     // SAFETY: the host passes a live instance and lends the lane.
     unsafe {
         step::<M>(this, why, |module| {
@@ -471,7 +507,12 @@ unsafe extern "C" fn on_timer<M: Active>(this: *const c_void, lane: *const Lane,
     }
 }
 
-unsafe extern "C" fn on_signal<M: Active>(this: *const c_void, lane: *const Lane, signal: i32, why: &mut Buf) -> Status {
+unsafe extern "C" fn on_signal<M: Active>(
+    this: *const c_void,
+    lane: *const Lane,
+    signal: i32,
+    why: &mut Buf,
+) -> Status {
     // SAFETY: the host passes a live instance and lends the lane.
     unsafe {
         step::<M>(this, why, |module| {

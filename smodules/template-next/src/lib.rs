@@ -29,7 +29,12 @@ impl RememberingTally {
     }
 }
 
-#[s_module(component = "tally", version = "2.0.0", annotation = "remembers the largest amount", carries_state)]
+#[s_module(
+    component = "tally",
+    version = "2.0.0",
+    annotation = "remembers the largest amount",
+    carries_state
+)]
 impl Tally for RememberingTally {
     fn add(&self, _act: &Activity, amount: u64) -> Result<u64, CallError> {
         let mut state = self.state();

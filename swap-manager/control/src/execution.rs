@@ -16,8 +16,8 @@ use s_proxy::{Body, Closed, Group};
 use s_state::resident::RowShape;
 use s_transaction::journal::{Bound, Digest, Set};
 use s_transaction::{
-    Action, Confirm, Control, Event, Outcome, Output, PhaseEvent, Plan, Refusal, Transaction,
-    Trouble, Vote,
+    Action, Confirm, Control, Deadlines, Event, Outcome, Output, PhaseEvent, Plan, Refusal,
+    Transaction, Trouble, Vote,
 };
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +35,8 @@ pub(crate) struct Execution {
     machine: Mutex<Machine>,
     members: Vec<Mutex<Member>>,
     predecessors: Vec<Arc<Predecessor>>,
+    /// How long callers wait at a closed gate beyond the deadline of the closing.
+    patience: Duration,
     gate: Mutex<GateState>,
     after: Versions,
     set_before: Set,
@@ -80,7 +82,8 @@ fn samples(inner: &Inner, manifest: &Manifest) -> Vec<ResidentSample> {
         let opened = inner.tables.open(component, &name, shape, None).ok()?;
         let (mut rows, mut last) = (Vec::<(Vec<u8>, Vec<u8>)>::new(), Vec::new());
         while rows.len() < ROWS
-            && let Some((key, row)) = opened.next_after(&last, |key, row| (key.to_vec(), row.to_vec()))
+            && let Some((key, row)) =
+                opened.next_after(&last, |key, row| (key.to_vec(), row.to_vec()))
         {
             last.clone_from(&key);
             rows.push((key, row));
@@ -132,11 +135,14 @@ impl Execution {
         let set_before = inner.set();
         let txn = plan.id;
         let by_operator = matches!(plan.confirm, Confirm::ByOperator(_));
+        let Deadlines { map_state, commit, abort, rollback, .. } = plan.deadlines;
+        let patience = (map_state + commit + abort).max(rollback * 3);
         let transaction = Transaction::begin(plan, inner.now())?;
         Ok(Arc::new(Execution {
             components: members.iter().map(|member| member.component.name().to_owned()).collect(),
             comes: members.iter().map(|member| member.source.version()).collect(),
             generations: members.iter().map(|_| AtomicU64::new(0)).collect(),
+            patience,
             predecessors: members.iter().map(|member| Arc::clone(&member.predecessor)).collect(),
             members: members.into_iter().map(Mutex::new).collect(),
             machine: Mutex::new(Machine { transaction, next_deadline: None }),
@@ -404,7 +410,11 @@ impl Execution {
             }
             let successors = self.each(|member| (member.component, member.successor.clone()))?;
             let group = self.inner.control.bind(&successors);
-            let closed = self.inner.control.close(&group, until).map_err(|why| why.to_string())?;
+            let closed = self
+                .inner
+                .control
+                .close(&group, until, self.patience)
+                .map_err(|why| why.to_string())?;
             if closed.drain(until).is_err() {
                 return Err("callers stayed inside".into());
             }
@@ -450,7 +460,9 @@ impl Execution {
         let control = &self.inner.control;
         let group = match gate.group.take() {
             Some(group) => group,
-            None => control.bind(&self.each(|member| (member.component, member.successor.clone()))?),
+            None => {
+                control.bind(&self.each(|member| (member.component, member.successor.clone()))?)
+            }
         };
         // Before anybody can meet them: trouble that comes at once is ours too.
         for (generation, number) in self.generations.iter().zip(group.numbers()) {
@@ -530,7 +542,11 @@ impl Execution {
 
     fn quiesce_back(&self, until: Instant) -> Result<(), String> {
         let group = self.bind_predecessors();
-        let closed = self.inner.control.close(&group, until).map_err(|why| why.to_string())?;
+        let closed = self
+            .inner
+            .control
+            .close(&group, until, self.patience)
+            .map_err(|why| why.to_string())?;
         let drained = closed.drain(until);
         let mut gate = lock(&self.gate);
         if !self.is_awaited(Action::QuiesceBack) {

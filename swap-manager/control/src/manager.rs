@@ -23,7 +23,9 @@ use s_sdk::value::Value;
 use s_state::resident::ResidentTables;
 use s_tasks::{TaskError, Tasks};
 use s_transaction::journal::{Bound, Candidate, Digest, Set};
-use s_transaction::{Control, History, Member as Planned, Outcome, PhaseEvent, Plan, Refusal, Trouble};
+use s_transaction::{
+    Control, History, Member as Planned, Outcome, PhaseEvent, Plan, Refusal, Trouble,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -120,7 +120,9 @@ impl Order {
     }
 
     fn confirm(&self) -> Result<Confirm, OrderFault> {
-        let Some(ConfirmOrder { by, seconds }) = self.confirm else { return Ok(Confirm::Probation(PROBATION)) };
+        let Some(ConfirmOrder { by, seconds }) = self.confirm else {
+            return Ok(Confirm::Probation(PROBATION));
+        };
         let window = sane("confirm.seconds", Duration::from_secs(seconds))?;
         Ok(match by {
             ConfirmBy::Operator => Confirm::ByOperator(window),

@@ -133,7 +133,10 @@ impl Component {
     }
 
     /// The link of a caller that was compiled against this behavior.
-    pub(crate) fn view(&self, behavior: &'static BehaviorDesc) -> Result<ComponentLink, RuntimeError> {
+    pub(crate) fn view(
+        &self,
+        behavior: &'static BehaviorDesc,
+    ) -> Result<ComponentLink, RuntimeError> {
         let mut state = self.state();
         let key = (behavior.name.as_str().to_owned(), behavior.hash());
         if let Some(&base) = state.layout.views.get(&key) {
@@ -177,7 +180,12 @@ impl Component {
     ///
     /// # Errors
     /// The call failed, or the method answered with its own error.
-    pub fn invoke(&self, act: &Activity, method: &str, args: &[Value]) -> Result<Value, InvokeError> {
+    pub fn invoke(
+        &self,
+        act: &Activity,
+        method: &str,
+        args: &[Value],
+    ) -> Result<Value, InvokeError> {
         self.link.invoke(act, method, args)
     }
 
@@ -186,7 +194,12 @@ impl Component {
     /// # Errors
     /// The call failed, or the method answered with its own error.
     #[inline]
-    pub fn invoke_selected(&self, act: &Activity, selector: Selector<'_>, args: &[Value]) -> Result<Value, InvokeError> {
+    pub fn invoke_selected(
+        &self,
+        act: &Activity,
+        selector: Selector<'_>,
+        args: &[Value],
+    ) -> Result<Value, InvokeError> {
         self.link.invoke_selected(act, selector, args)
     }
 
@@ -228,7 +241,8 @@ impl Component {
         let failed = self.failed.load(Ordering::Acquire);
         let mut state = self.state();
         while state.current.number() <= failed {
-            let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
+            let left =
+                deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
             let Some(left) = left.filter(|_| state.predecessor.is_some()) else { return false };
             state = match self.changed.wait_timeout(state, left) {
                 Ok((state, _)) => state,

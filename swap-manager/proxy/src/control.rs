@@ -67,7 +67,11 @@ impl SwapControl {
     ///
     /// # Errors
     /// The module refused or panicked in `init`.
-    pub fn create(&self, component: &'static Component, code: Code) -> Result<Arc<Body>, StepError> {
+    pub fn create(
+        &self,
+        component: &'static Component,
+        code: Code,
+    ) -> Result<Arc<Body>, StepError> {
         Body::create(self.runtime, component, code).map(Arc::new)
     }
 
@@ -97,7 +101,9 @@ impl SwapControl {
             .collect();
         let bindings: Vec<_> = members
             .iter()
-            .map(|(component, generation)| (component.key(), std::ptr::from_ref(generation.bound().binding())))
+            .map(|(component, generation)| {
+                (component.key(), std::ptr::from_ref(generation.bound().binding()))
+            })
             .collect();
         let epoch = gate.flip_open(&bindings);
         self.last_open_flip.store(epoch, Ordering::Release);
@@ -111,15 +117,27 @@ impl SwapControl {
     /// Activities from before the last open flip must have ended: they may be pinned to one member of a
     /// group that flipped then, and a gated flip leaves them no way back to the other.
     ///
+    /// Callers that arrive wait for `patience` beyond the deadline at most: what follows the closing has
+    /// deadlines of its own.
+    ///
     /// # Errors
     /// Older activities run on, or another swap keeps the gate, until the deadline.
-    pub fn close(&self, group: &Group, deadline: Instant) -> Result<Closed, NotClosed> {
-        self.pass(self.last_open_flip.load(Ordering::Acquire), deadline).map_err(|_| NotClosed::OlderActivities)?;
+    pub fn close(
+        &self,
+        group: &Group,
+        deadline: Instant,
+        patience: Duration,
+    ) -> Result<Closed, NotClosed> {
+        self.pass(self.last_open_flip.load(Ordering::Acquire), deadline)
+            .map_err(|_| NotClosed::OlderActivities)?;
         let gate = self.runtime.gate();
         if !gate.take_by(Some(deadline)) {
             return Err(NotClosed::Taken);
         }
-        gate.close(group.members.iter().map(|(component, _)| component.key()).collect(), Some(deadline));
+        gate.close(
+            group.members.iter().map(|(component, _)| component.key()).collect(),
+            Some(deadline + patience),
+        );
         Ok(Closed { runtime: self.runtime })
     }
 
@@ -140,7 +158,11 @@ impl SwapControl {
     }
 
     /// Keeps a generation loaded behind a component for the confirm window, or lets it go.
-    pub fn keep_predecessor(&self, component: &'static Component, predecessor: Option<Arc<Generation>>) {
+    pub fn keep_predecessor(
+        &self,
+        component: &'static Component,
+        predecessor: Option<Arc<Generation>>,
+    ) {
         component.keep_predecessor(predecessor);
     }
 }
@@ -203,8 +225,10 @@ impl Closed {
                 (component, Arc::new(generation))
             })
             .collect();
-        let bindings: Vec<_> =
-            members.iter().map(|(_, generation)| std::ptr::from_ref(generation.bound().binding())).collect();
+        let bindings: Vec<_> = members
+            .iter()
+            .map(|(_, generation)| std::ptr::from_ref(generation.bound().binding()))
+            .collect();
         let epoch = gate.flip_closed(&bindings);
         Flipped { before: self.runtime.publish(members, epoch), epoch }
     }

@@ -20,10 +20,10 @@
 
 #[cfg(loom)]
 use loom::sync::{Condvar, Mutex, MutexGuard};
+use s_sdk::CallError;
 use s_sdk::component::{Binding, ComponentCore};
 use s_sdk::error::CallErrorKind;
 use s_sdk::hosting::{GateKey, Gatekeeper, Inside, LaneDriver, LaneWatch};
-use s_sdk::CallError;
 use s_sdk::sync::{AtomicU64, Ordering, fence};
 #[cfg(not(loom))]
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -146,7 +146,9 @@ impl Gate {
     }
 
     fn nobody_in(&self, closing: &Closing) -> bool {
-        self.lanes().iter().all(|lane| !closing.members.iter().any(|member| lane.is_pinned(member.core().index())))
+        self.lanes()
+            .iter()
+            .all(|lane| !closing.members.iter().any(|member| lane.is_pinned(member.core().index())))
     }
 
     /// Whether no activity is inside the closed group; if one is, sleeps until a caller comes to the closed
@@ -221,25 +223,35 @@ const UNSET_WAIT: Duration = Duration::from_secs(5);
 
 impl Gatekeeper for Gate {
     /// The slow way in. The lock keeps every flip and close out, so a plain look is enough here.
-    fn enter(&self, lane: &Inside<'_>, component: &ComponentCore) -> Result<*const Binding, CallError> {
+    fn enter(
+        &self,
+        lane: &Inside<'_>,
+        component: &ComponentCore,
+    ) -> Result<*const Binding, CallError> {
         let mut closing = self.lock();
         loop {
             // Nested calls of an admitted activity always pass: it is pinned to a member, the drain waits
             // for it, and it would wait for the drain.
-            let admitted = || closing.members.iter().any(|member| lane.is_pinned(member.core().index()));
+            let admitted =
+                || closing.members.iter().any(|member| lane.is_pinned(member.core().index()));
             if !component.is_closed() || admitted() {
                 return Ok(lane.pin(component));
             }
             self.arrived.notify_all();
             let deadline = closing.deadline;
-            closing = self.wait(closing, deadline).ok_or(CallError::new(CallErrorKind::GateTimeout))?;
+            closing =
+                self.wait(closing, deadline).ok_or(CallError::new(CallErrorKind::GateTimeout))?;
         }
     }
 }
 
 impl Gate {
     /// Waits for the gate to change; `None` when the deadline is over. The model has no clock.
-    fn wait<'a>(&self, closing: MutexGuard<'a, Closing>, deadline: Option<Instant>) -> Option<MutexGuard<'a, Closing>> {
+    fn wait<'a>(
+        &self,
+        closing: MutexGuard<'a, Closing>,
+        deadline: Option<Instant>,
+    ) -> Option<MutexGuard<'a, Closing>> {
         #[cfg(loom)]
         {
             let _ = (deadline, UNSET_WAIT);

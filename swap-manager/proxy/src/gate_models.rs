@@ -121,7 +121,11 @@ fn a_closed_gate_gives_the_state_to_one_side_only() {
                         }
                     });
                     let second = act.enter(b.core()).unwrap().generation;
-                    assert_eq!((first, second), (seen, seen), "a version that does not fit the state");
+                    assert_eq!(
+                        (first, second),
+                        (seen, seen),
+                        "a version that does not fit the state"
+                    );
                     drop(act);
                 }
             })

@@ -79,7 +79,11 @@ impl HostSide for HostPart {
     fn count(&self, name: &str, add: u64) {
         self.runtime.surroundings().count(self.component.name(), name, add);
     }
-    fn lookup(&self, component: &str, behavior: &'static BehaviorDesc) -> Result<ComponentLink, Status> {
+    fn lookup(
+        &self,
+        component: &str,
+        behavior: &'static BehaviorDesc,
+    ) -> Result<ComponentLink, Status> {
         self.runtime.link(component, behavior).map_err(|error| error.status())
     }
     fn publish(&self, tag: &str, payload: &[u8]) -> Status {
@@ -118,6 +122,9 @@ impl HostSide for HostPart {
     }
 }
 
+/// So many methods are looked through rather than hashed: comparing a few lengths is quicker.
+const SCAN: usize = 8;
+
 /// A live instance of a module with its methods by name.
 pub struct Body {
     instance: Instance<HostPart, Code>,
@@ -141,7 +148,12 @@ impl Body {
             last_panic: Mutex::default(),
         });
         let instance = Instance::init(descriptor, host, code)?;
-        let methods = descriptor.methods.get().iter().map(|entry| (entry.desc.name.as_str(), *entry)).collect();
+        let methods = descriptor
+            .methods
+            .get()
+            .iter()
+            .map(|entry| (entry.desc.name.as_str(), *entry))
+            .collect();
         Ok(Body { instance, methods, calls_that_panicked: AtomicU64::new(0) })
     }
 
@@ -162,11 +174,21 @@ impl Body {
 
     /// A method by name, also `behavior.method`.
     pub fn method(&self, name: &str) -> Option<&MethodEntry> {
-        self.methods.get(name).or_else(|| {
-            let (behavior, method) = name.rsplit_once('.')?;
-            let entries = self.code().descriptor().methods.get();
-            entries.iter().find(|e| e.desc.name.as_str() == method && e.behavior.name.as_str() == behavior)
-        })
+        let entries = self.code().descriptor().methods.get();
+        if entries.len() <= SCAN {
+            let found = entries.iter().find(|entry| entry.desc.name.octets() == name.as_bytes());
+            return found.or_else(|| self.qualified(name));
+        }
+        self.methods.get(name).or_else(|| self.qualified(name))
+    }
+
+    /// A method as `behavior.method`.
+    fn qualified(&self, name: &str) -> Option<&MethodEntry> {
+        let (behavior, method) = name.rsplit_once('.')?;
+        let entries = self.code().descriptor().methods.get();
+        entries
+            .iter()
+            .find(|e| e.desc.name.as_str() == method && e.behavior.name.as_str() == behavior)
     }
 
     /// The method that a caller means by a structural hash.
@@ -193,14 +215,26 @@ pub(crate) struct Side {
 }
 
 impl BoundSide for Side {
-    fn lacking(&self, act: &Activity, method: &str, args: &[ValueRef<'_>], out: &mut ValueOut) -> Status {
+    fn lacking(
+        &self,
+        act: &Activity,
+        method: &str,
+        args: &[ValueRef<'_>],
+        out: &mut ValueOut,
+    ) -> Status {
         match &self.body {
             Some(body) => body.instance.does_not_understand(act, method, args, out).0,
             None => Status::NOT_UNDERSTOOD,
         }
     }
 
-    fn invoke(&self, act: &Activity, method: &str, args: &[ValueRef<'_>], out: &mut ValueOut) -> Status {
+    fn invoke(
+        &self,
+        act: &Activity,
+        method: &str,
+        args: &[ValueRef<'_>],
+        out: &mut ValueOut,
+    ) -> Status {
         let Some(body) = &self.body else { return Status::ABSENT };
         match body.method(method) {
             Some(entry) => body.instance.call(entry, act, args, out),
@@ -223,7 +257,9 @@ impl BoundSide for Side {
             Err(error) => {
                 // A panic was logged where it was caught; any other reason would end here.
                 if error.status != Status::PANICKED {
-                    body.instance.host().log(Level::Warning, &format!("took no message, timer or signal: {error}"));
+                    body.instance
+                        .host()
+                        .log(Level::Warning, &format!("took no message, timer or signal: {error}"));
                 }
                 error.status
             }
@@ -258,6 +294,13 @@ impl Generation {
     /// The bound instance; none when the component is empty.
     pub fn body(&self) -> Option<&Arc<Body>> {
         self.bound.side().body.as_ref()
+    }
+
+    /// Whether the bound module carries state from version to version.
+    pub fn carries_state(&self) -> bool {
+        self.body().is_some_and(|body| {
+            body.code().descriptor().flags & s_sdk::abi::flags::CARRIES_STATE != 0
+        })
     }
 
     /// The version bound, or `(absent)`.

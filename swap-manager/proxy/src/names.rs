@@ -25,7 +25,11 @@ impl Names {
     }
 
     /// Binds a name; answers what it meant before.
-    pub(crate) fn bind(&self, name: &str, component: Option<&'static Component>) -> Option<&'static Component> {
+    pub(crate) fn bind(
+        &self,
+        name: &str,
+        component: Option<&'static Component>,
+    ) -> Option<&'static Component> {
         let mut names = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         let before = match component {
             Some(component) => names.insert(name.to_owned(), component),

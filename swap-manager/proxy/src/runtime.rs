@@ -56,7 +56,12 @@ pub trait Surroundings: Send + Sync + 'static {
         Status::NO_SUCH_NAME
     }
     /// Opens a resident table of a component.
-    fn resident(&self, component: &str, name: &str, row_hash: u64) -> Result<&'static Table, Status> {
+    fn resident(
+        &self,
+        component: &str,
+        name: &str,
+        row_hash: u64,
+    ) -> Result<&'static Table, Status> {
         let _ = (component, name, row_hash);
         Err(Status::NO_SUCH_NAME)
     }
@@ -155,7 +160,10 @@ pub struct Runtime {
 
 impl Runtime {
     /// A runtime without components, and the one control over its gates and generations.
-    pub fn start(surroundings: Arc<dyn Surroundings>, fence: Fence) -> (&'static Self, SwapControl) {
+    pub fn start(
+        surroundings: Arc<dyn Surroundings>,
+        fence: Fence,
+    ) -> (&'static Self, SwapControl) {
         let runtime: &'static Runtime = Box::leak(Box::new(Runtime {
             gate: Gate::new(fence),
             names: Names::default(),
@@ -184,8 +192,10 @@ impl Runtime {
         members: Vec<(&'static Component, Arc<Generation>)>,
         epoch: u64,
     ) -> Vec<Arc<Generation>> {
-        let before: Vec<_> =
-            members.into_iter().map(|(component, generation)| component.publish(generation)).collect();
+        let before: Vec<_> = members
+            .into_iter()
+            .map(|(component, generation)| component.publish(generation))
+            .collect();
         let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
         replaced.extend(before.iter().map(|generation| (epoch, Arc::clone(generation))));
         before
@@ -263,7 +273,11 @@ impl Runtime {
     ///
     /// # Errors
     /// The name is not registered.
-    pub fn rebind(&self, name: &str, component: &'static Component) -> Result<&'static Component, RuntimeError> {
+    pub fn rebind(
+        &self,
+        name: &str,
+        component: &'static Component,
+    ) -> Result<&'static Component, RuntimeError> {
         let _one_at_a_time = self.registering.lock().unwrap_or_else(PoisonError::into_inner);
         if self.names.resolve(name).is_none() {
             return Err(RuntimeError::NoSuchName { name: name.to_owned() });
@@ -279,7 +293,9 @@ impl Runtime {
         let _one_at_a_time = self.registering.lock().unwrap_or_else(PoisonError::into_inner);
         match self.names.resolve(name) {
             None => Err(RuntimeError::NoSuchName { name: name.to_owned() }),
-            Some(component) if component.name() == name => Err(RuntimeError::NameTaken { name: name.to_owned() }),
+            Some(component) if component.name() == name => {
+                Err(RuntimeError::NameTaken { name: name.to_owned() })
+            }
             Some(_) => {
                 self.names.bind(name, None);
                 Ok(())
@@ -292,8 +308,14 @@ impl Runtime {
         self.names.all()
     }
 
-    pub(crate) fn link(&self, name: &str, behavior: &'static BehaviorDesc) -> Result<ComponentLink, RuntimeError> {
-        let component = self.component(name).ok_or_else(|| RuntimeError::NoSuchName { name: name.to_owned() })?;
+    pub(crate) fn link(
+        &self,
+        name: &str,
+        behavior: &'static BehaviorDesc,
+    ) -> Result<ComponentLink, RuntimeError> {
+        let component = self
+            .component(name)
+            .ok_or_else(|| RuntimeError::NoSuchName { name: name.to_owned() })?;
         component.view(behavior)
     }
 

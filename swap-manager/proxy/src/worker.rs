@@ -39,7 +39,9 @@ impl Worker {
         let mut attempt = 1;
         loop {
             let act = match &preferred {
-                Some((component, generation)) => self.lane.begin_preferring(component.core(), generation.bound()),
+                Some((component, generation)) => {
+                    self.lane.begin_preferring(component.core(), generation.bound())
+                }
                 None => self.lane.begin(),
             };
             let answer = request(&act);
@@ -48,12 +50,19 @@ impl Worker {
             attempt += 1;
             preferred = match component.policy() {
                 ExceptionPolicy::Fail => return answer,
+                // A predecessor that carries state gets its successor's state back first, if it is to come
+                // back at all: what it did before that would be overwritten.
                 ExceptionPolicy::RetryOnPredecessor => match component.predecessor() {
-                    Some(generation) => Some((component, generation)),
+                    Some(predecessor)
+                        if predecessor.carries_state() && component.wait_past_failure(soon()) =>
+                    {
+                        None
+                    }
+                    Some(predecessor) => Some((component, predecessor)),
                     None => return answer,
                 },
                 ExceptionPolicy::Rollback => {
-                    if !component.wait_past_failure(Instant::now() + ROLLBACK_WAIT) {
+                    if !component.wait_past_failure(soon()) {
                         return answer;
                     }
                     None
@@ -61,6 +70,10 @@ impl Worker {
             };
         }
     }
+}
+
+fn soon() -> Instant {
+    Instant::now() + ROLLBACK_WAIT
 }
 
 impl Drop for Worker {

@@ -1,7 +1,10 @@
 //! Components as their callers see them: names, views, gates, and requests that are begun anew.
 
 use s_proxy::gate::Fence;
-use s_proxy::{Body, Code, Component, ExceptionPolicy, NotClosed, Runtime, RuntimeError, Surroundings, SwapControl};
+use s_proxy::{
+    Body, Code, Component, ExceptionPolicy, NotClosed, Runtime, RuntimeError, Surroundings,
+    SwapControl,
+};
 use s_sdk::error::CallErrorKind;
 use s_sdk::{Activity, CallError, Host, Module, Refusal, Value, s_module};
 use std::sync::Arc;
@@ -46,7 +49,10 @@ fn a_name_is_registered_resolved_rebound_and_taken_away_under_its_holders() {
     bind(&control, east, first());
     bind(&control, west, second());
     runtime.register("tally", east).unwrap();
-    assert_eq!(runtime.register("tally", west), Err(RuntimeError::NameTaken { name: "tally".into() }));
+    assert_eq!(
+        runtime.register("tally", west),
+        Err(RuntimeError::NameTaken { name: "tally".into() })
+    );
 
     let named = runtime.named::<TallyProxy>("tally").unwrap();
     let mut worker = runtime.worker();
@@ -80,7 +86,8 @@ fn a_closed_gate_lets_admitted_activities_pass_and_parks_the_others_for_a_bounde
     let (a, b) = (runtime.add_component("a").unwrap(), runtime.add_component("b").unwrap());
     bind(&control, a, first());
     bind(&control, b, first());
-    let (in_a, in_b): (TallyProxy, TallyProxy) = (runtime.proxy("a").unwrap(), runtime.proxy("b").unwrap());
+    let (in_a, in_b): (TallyProxy, TallyProxy) =
+        (runtime.proxy("a").unwrap(), runtime.proxy("b").unwrap());
     let mut inside = runtime.worker();
     let act = inside.activity();
     in_a.add(&act, 1).unwrap();
@@ -88,13 +95,20 @@ fn a_closed_gate_lets_admitted_activities_pass_and_parks_the_others_for_a_bounde
     let next = [a, b].map(|component| (component, Some(body(&control, component, second()))));
     let deadline = Instant::now() + Duration::from_millis(200);
     let group = control.bind(&next);
-    let closed = control.close(&group, deadline).unwrap();
+    let closed = control.close(&group, deadline, Duration::ZERO).unwrap();
     assert_eq!(in_b.add(&act, 1), Ok(1), "pinned to one member, so the other lets it in");
-    assert!(closed.drain(Instant::now() + Duration::from_millis(20)).is_err(), "it is still inside");
+    assert!(
+        closed.drain(Instant::now() + Duration::from_millis(20)).is_err(),
+        "it is still inside"
+    );
 
     let outside = std::thread::spawn(move || runtime.worker().serve(|act| in_b.total(act)));
     let parked = outside.join().unwrap();
-    assert_eq!(parked, Err(CallError::new(CallErrorKind::GateTimeout)), "nobody waits beyond the deadline");
+    assert_eq!(
+        parked,
+        Err(CallError::new(CallErrorKind::GateTimeout)),
+        "nobody waits beyond the deadline"
+    );
     drop(act);
     closed.drain(soon()).unwrap();
     drop(closed);
@@ -112,10 +126,10 @@ fn a_closing_waits_for_activities_from_before_an_open_flip() {
     bind(&control, component, second());
     let next = [(component, Some(body(&control, component, first())))];
     let group = control.bind(&next);
-    let closed = control.close(&group, Instant::now() + Duration::from_millis(20));
+    let closed = control.close(&group, Instant::now() + Duration::from_millis(20), Duration::ZERO);
     assert_eq!(closed.err(), Some(NotClosed::OlderActivities));
     drop(old);
-    assert!(control.close(&group, soon()).is_ok());
+    assert!(control.close(&group, soon(), Duration::ZERO).is_ok());
 }
 
 #[test]
@@ -146,7 +160,7 @@ fn no_activity_sees_half_of_a_group_however_it_is_flipped() {
             let next = [a, b].map(|component| (component, Some(body(&control, component, code()))));
             let group = control.bind(&next);
             if round % 3 == 0 {
-                let closed = control.close(&group, soon()).unwrap();
+                let closed = control.close(&group, soon(), Duration::ZERO).unwrap();
                 closed.drain(soon()).unwrap();
                 closed.flip(group);
             } else {

@@ -250,7 +250,7 @@ impl Bench {
             descriptor.map(|d| self.control.create(self.component, Code::linked(d)).unwrap());
         let before: Option<Arc<Body>> = self.component.current().body().cloned();
         let group = self.control.bind(&[(self.component, next.clone())]);
-        let closed = self.control.close(&group, soon()).expect("the gate is ours");
+        let closed = self.control.close(&group, soon(), Duration::ZERO).expect("the gate is ours");
         closed.drain(soon()).unwrap();
         if let Some(before) = &before {
             before.instance().hold().unwrap();
@@ -387,7 +387,7 @@ fn a_closed_gate_lets_the_queue_grow_and_a_full_mailbox_is_reported() {
     bench.swap(Some(&old::S_MODULE), false);
     let next = bench.control.create(bench.component, Code::linked(&new::S_MODULE)).unwrap();
     let group = bench.control.bind(&[(bench.component, Some(next))]);
-    let closed = bench.control.close(&group, soon()).unwrap();
+    let closed = bench.control.close(&group, soon(), Duration::ZERO).unwrap();
     closed.drain(soon()).unwrap();
 
     for number in 0..4 {
@@ -447,7 +447,10 @@ fn a_swap_that_overruns_its_deadline_costs_no_message() {
     bench.swap(Some(&old::S_MODULE), false);
     let next = bench.control.create(bench.component, Code::linked(&new::S_MODULE)).unwrap();
     let group = bench.control.bind(&[(bench.component, Some(next))]);
-    let closed = bench.control.close(&group, Instant::now() + Duration::from_millis(5)).unwrap();
+    let closed = bench
+        .control
+        .close(&group, Instant::now() + Duration::from_millis(5), Duration::ZERO)
+        .unwrap();
     for number in 0..5 {
         bench.mailbox.send("work", &numbered(0, number)).unwrap();
     }
@@ -548,7 +551,7 @@ fn a_message_that_a_new_version_cannot_handle_is_handled_after_the_rollback_befo
         std::thread::yield_now();
     }
     let group = bench.control.bind(&[(bench.component, Some(predecessor))]);
-    let closed = bench.control.close(&group, soon()).unwrap();
+    let closed = bench.control.close(&group, soon(), Duration::ZERO).unwrap();
     closed.drain(soon()).unwrap();
     closed.flip(group);
     closed.open();

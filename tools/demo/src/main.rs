@@ -29,7 +29,10 @@ use zeroize::Zeroizing;
 /// Every call adds 1 to a running total, and the total is carried from version to version: at the end it
 /// must be the number of calls that were answered, exactly.
 #[derive(Parser)]
-#[command(version, after_help = "Exit status: 0 when every call was answered and counted once, 1 otherwise.")]
+#[command(
+    version,
+    after_help = "Exit status: 0 when every call was answered and counted once, 1 otherwise."
+)]
 struct Options {
     /// How many swaps to make, there and back in turn.
     #[arg(long, default_value_t = 6)]
@@ -70,7 +73,8 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     let failed = Arc::new(AtomicU64::new(0));
     let callers: Vec<_> = (0..2)
         .map(|_| {
-            let (stop, answered, failed) = (Arc::clone(&stop), Arc::clone(&answered), Arc::clone(&failed));
+            let (stop, answered, failed) =
+                (Arc::clone(&stop), Arc::clone(&answered), Arc::clone(&failed));
             let proxy: TallyProxy = runtime.proxy("tally")?;
             Ok(std::thread::spawn(move || call(runtime.worker(), proxy, &stop, &answered, &failed)))
         })
@@ -94,7 +98,8 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     }
     std::thread::sleep(Duration::from_millis(options.pause));
     stop.store(true, Ordering::Relaxed);
-    let latest: Vec<Duration> = callers.into_iter().filter_map(|caller| caller.join().ok()).collect();
+    let latest: Vec<Duration> =
+        callers.into_iter().filter_map(|caller| caller.join().ok()).collect();
 
     let mut worker = runtime.worker();
     let proxy: TallyProxy = runtime.proxy("tally")?;
@@ -105,7 +110,9 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     println!("calls answered      {answered}");
     println!("calls failed        {failed}");
     println!("carried total       {total} ({})", if total == answered { "exact" } else { "WRONG" });
-    if let (Some(middle), Some(worst)) = (blackouts.get(blackouts.len().saturating_sub(1) / 2), blackouts.last()) {
+    if let (Some(middle), Some(worst)) =
+        (blackouts.get(blackouts.len().saturating_sub(1) / 2), blackouts.last())
+    {
         println!("blackout            median {middle:?}, longest {worst:?}");
     }
     if let Some(slowest) = latest.iter().max() {
@@ -149,7 +156,10 @@ fn print(outcome: &Outcome, calls: u64) {
         println!("  {:<10} {:>9.1} µs", span.phase.name(), span.took.as_secs_f64() * 1e6);
     }
     if let Some(blackout) = outcome.blackout {
-        println!("  gate closed for {:.1} µs; {calls} calls were answered during the swap", blackout.as_secs_f64() * 1e6);
+        println!(
+            "  gate closed for {:.1} µs; {calls} calls were answered during the swap",
+            blackout.as_secs_f64() * 1e6
+        );
     }
 }
 
@@ -159,7 +169,12 @@ fn successor() -> Result<PathBuf, Box<dyn Error>> {
     let folder = here.parent().ok_or("this executable has no folder")?;
     let name = "libtemplate_next.so";
     let places = [folder.join("deps").join(name), folder.join(name)];
-    let missing = || format!("{name} is not beside {}: start the demonstration with `cargo run --release`", here.display());
+    let missing = || {
+        format!(
+            "{name} is not beside {}: start the demonstration with `cargo run --release`",
+            here.display()
+        )
+    };
     Ok(places.into_iter().find(|place| place.exists()).ok_or_else(missing)?)
 }
 
@@ -187,7 +202,10 @@ fn trust(key: &SecretKey) -> Result<TrustStore, Box<dyn Error>> {
     Ok(TrustStore::try_from(TrustDocument {
         schema: SCHEMA,
         version: 1,
-        roots: Roots { threshold: 1, keys: vec![RootKey { id, public, name: name.clone(), expires: None }] },
+        roots: Roots {
+            threshold: 1,
+            keys: vec![RootKey { id, public, name: name.clone(), expires: None }],
+        },
         keys: vec![ReleaseKey { id, public, name, expires: None, components: vec![all.clone()] }],
         rules: vec![Rule { components: all, threshold: 1 }],
     })?)

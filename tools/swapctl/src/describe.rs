@@ -35,7 +35,9 @@ fn facts_in(path: &Path) -> Result<Facts, Failure> {
 fn facts_of(code: &Path) -> Result<Facts, Failure> {
     let bytes = files::read(code, Limits::DEFAULT.package_bytes as u64)?;
     let refused = |why: String| Failure::refused("not-described", why).about(code);
-    let sealed = Sealed::new("described", &bytes, None).map_err(|error| refused(error.to_string()))?;
-    let described = Rehearsal::default().describe(&sealed).map_err(|error| refused(error.to_string()))?;
+    let sealed =
+        Sealed::new("described", &bytes, None).map_err(|error| refused(error.to_string()))?;
+    let described =
+        Rehearsal::default().describe(&sealed).map_err(|error| refused(error.to_string()))?;
     s_control::facts(&described).map_err(refused)
 }

@@ -14,7 +14,10 @@ const UNSAFE_ROOMS: &[(&str, &str)] = &[
     ("smodules/sdk-macros/", "writes those shims"),
     ("swap-manager/loader/", "dlopen, memfd, interposed symbols"),
     ("swap-manager/preflight/", "confines itself before a load"),
-    ("swap-manager/proxy/src/gate_models.rs", "the model checker's cell, whose guard is what it checks"),
+    (
+        "swap-manager/proxy/src/gate_models.rs",
+        "the model checker's cell, whose guard is what it checks",
+    ),
     ("tests/fixtures/", "modules that misbehave on purpose"),
 ];
 
