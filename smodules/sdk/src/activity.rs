@@ -54,6 +54,8 @@ pub struct Lane {
     /// The components pinned by the running activity, in order; the first `pinned` count.
     order: [Cell<u16>; MAX_COMPONENTS],
     pinned: Cell<u32>,
+    /// The running activity leaves something to see to: what it kept, or a component that failed.
+    remains: Cell<bool>,
     /// The first component that failed in the running activity, plus one.
     faulty: Cell<u32>,
     /// Counts activities that kept something, so that a handle of another one is recognised.
@@ -85,6 +87,7 @@ impl Lane {
             full_fence,
             order: std::array::from_fn(|_| Cell::new(0)),
             pinned: Cell::new(0),
+            remains: Cell::new(false),
             faulty: Cell::new(0),
             serial: Cell::new(0),
             kept: Cell::new(0),
@@ -127,22 +130,19 @@ impl Lane {
     pub(crate) fn end(&self) -> Option<u32> {
         let pinned = self.pinned.replace(0);
         for i in 0..pinned as usize {
-            let index = self.order[i].get();
-            self.pins[index as usize].store(std::ptr::null_mut(), Ordering::Release);
+            // SAFETY: `note_pin` counted no more than there is room for, and noted indexes of components.
+            let pin =
+                unsafe { self.pins.get_unchecked(self.order.get_unchecked(i).get() as usize) };
+            pin.store(std::ptr::null_mut(), Ordering::Release);
         }
         self.epoch.store(IDLE, Ordering::Release);
-        if self.kept.get() != 0 {
-            self.forget();
-        }
-        match self.faulty.get() {
-            0 => None,
-            _ => self.faulty.replace(0).checked_sub(1),
-        }
+        if self.remains.get() { self.see_to_remains() } else { None }
     }
 
-    /// Wipes what the activity kept: it may have been a key. Its handles are stale from here on.
+    /// Wipes what the activity kept, because it may have been a key; its handles are stale from here on.
     #[cold]
-    fn forget(&self) {
+    fn see_to_remains(&self) -> Option<u32> {
+        self.remains.set(false);
         let used = self.kept.replace(0) as usize;
         self.serial.set(self.serial.get().wrapping_add(1));
         // SAFETY: the lane is driven by one thread, and no reference into `keep` is ever handed out.
@@ -150,6 +150,7 @@ impl Lane {
             std::ptr::write_bytes(self.keep.get().cast::<u8>(), 0, used);
         }
         std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        self.faulty.replace(0).checked_sub(1)
     }
 
     /// Records a pin that the slow way made.
@@ -160,7 +161,8 @@ impl Lane {
     )]
     pub(crate) fn note_pin(&self, index: u32) {
         let n = self.pinned.get();
-        self.order[n as usize].set(index as u16);
+        // SAFETY: each component is pinned once in an activity, and there is room for all of them.
+        unsafe { self.order.get_unchecked(n as usize) }.set(index as u16);
         self.pinned.set(n + 1);
     }
 }
@@ -183,7 +185,8 @@ impl Activity {
     #[inline(always)]
     pub fn enter(&self, component: &'static ComponentCore) -> Result<&Binding, CallError> {
         let lane = &self.0;
-        let pin = &lane.pins[component.index as usize];
+        // SAFETY: `GateKey::new` made the component, with an index below `MAX_COMPONENTS`.
+        let pin = unsafe { lane.pins.get_unchecked(component.index as usize) };
         let known = pin.load(Ordering::Relaxed);
         if !known.is_null() {
             // SAFETY: a pinned binding is not freed before the activity ends.
@@ -219,6 +222,7 @@ impl Activity {
     pub fn note_fault(&self, component: &ComponentCore) {
         if self.0.faulty.get() == 0 {
             self.0.faulty.set(component.index + 1);
+            self.0.remains.set(true);
         }
     }
 
@@ -242,6 +246,7 @@ impl Activity {
         #[expect(clippy::cast_possible_truncation, reason = "KEEP_BYTES fits")]
         let (used, offset) = (end as u32, at as u32);
         lane.kept.set(used);
+        lane.remains.set(true);
         Ok(Handle { serial: lane.serial.get(), offset, kept: PhantomData })
     }
 

@@ -6,7 +6,7 @@
 
 use crate::abi::{BehaviorDesc, DynamicFn, ErasedFn, MethodEntry};
 use crate::abi::{HostLink, HostServices, Lifecycle, ModuleDescriptor, Slice, Status, Text};
-use crate::activity::{Activity, IDLE, Lane};
+use crate::activity::{Activity, IDLE, Lane, MAX_COMPONENTS};
 use crate::component::{
     ActiveCall, Binding, BindingServices, ComponentCore, ComponentLink, MAX_SLOTS,
 };
@@ -657,7 +657,11 @@ pub struct GateKey(&'static ComponentCore);
 
 impl GateKey {
     /// A component that lives as long as the process, and its key.
+    ///
+    /// # Panics
+    /// `index` is not below [`MAX_COMPONENTS`]: a lane would have no pin for it.
     pub fn new(index: u32, first: &Binding) -> Self {
+        assert!((index as usize) < MAX_COMPONENTS, "component {index} of at most {MAX_COMPONENTS}");
         let current = AtomicPtr::new(std::ptr::from_ref(first).cast_mut());
         GateKey(Box::leak(Box::new(ComponentCore { index, current })))
     }
