@@ -29,7 +29,7 @@
 //!
 //! // The maker packs and signs.
 //! let facts = Facts::parse(br#"{
-//!     "component": "security.usm", "version": "1.4.0", "name": "security-usm",
+//!     "component": "security.core", "version": "1.4.0", "name": "security-core",
 //!     "behaviors": [], "toolchain": "rustc 1.95.0", "abi_version": 1
 //! }"#)?;
 //! let target = Triple::parse("x86_64-unknown-linux-gnu")?;

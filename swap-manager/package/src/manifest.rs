@@ -282,10 +282,10 @@ pub(crate) mod tests {
 
     pub(crate) fn sample() -> Manifest {
         let facts = r#"{
-            "component": "security.usm", "version": "1.4.0", "name": "security-usm",
+            "component": "security.core", "version": "1.4.0", "name": "security-core",
             "behaviors": [{"name": "SecurityModel", "version": 1, "hash": "0011223344556677"}],
             "dependencies": [{"component": "auth.sha2", "range": "^1.2"}],
-            "state": {"kind": "usm", "version": 3, "imports": [2, 3], "exports": [3]},
+            "state": {"kind": "core", "version": 3, "imports": [2, 3], "exports": [3]},
             "resident_tables": [{"name": "users", "row_hash": "0011223344556677"}],
             "toolchain": "rustc 1.95.0", "abi_version": 1
         }"#;
@@ -328,7 +328,7 @@ pub(crate) mod tests {
         malformed("\"epoch\": 7", "\"epoch\": -7");
         malformed("\"epoch\": 7", "\"epoch\": 18446744073709551616");
         malformed("\"1.4.0\"", "\"1.4\"");
-        malformed("security.usm", "../usm");
+        malformed("security.core", "../core");
         malformed("\"^1.2\"", "\"about 1\"");
         malformed(
             "  \"targets\": {",

@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn names_take_ordinary_components_and_no_tricks() {
-        for good in ["security.usm", "auth-hmac-sha2", "roles::AuthProtocol", "a", "9p"] {
+        for good in ["security.core", "auth-hmac-sha2", "roles::AuthProtocol", "a", "9p"] {
             assert_eq!(Name::parse(good).unwrap().as_str(), good);
         }
         for bad in ["", ".a", "-a", "a..b", "a/b", "a b", "ä", "a\n", &"a".repeat(97)] {
@@ -287,14 +287,14 @@ mod tests {
     #[test]
     fn patterns_match_whole_names() {
         let cases = [
-            ("*", "security.usm", true),
-            ("security.*", "security.usm", true),
-            ("security.*", "security.usm.engine", true),
+            ("*", "security.core", true),
+            ("security.*", "security.core", true),
+            ("security.*", "security.core.engine", true),
             ("security.*", "security", false),
-            ("security.*", "insecurity.usm", false),
-            ("security.usm", "security.usm", true),
-            ("security.usm", "security.usm2", false),
-            ("*.usm", "security.usm", true),
+            ("security.*", "insecurity.core", false),
+            ("security.core", "security.core", true),
+            ("security.core", "security.usm2", false),
+            ("*.core", "security.core", true),
             ("a*b*c", "aXbXbc", true),
             ("a*b*c", "aXbXbd", false),
             ("**", "a", true),

@@ -398,20 +398,21 @@ mod tests {
     #[test]
     fn the_highest_threshold_that_matches_counts() {
         let mut document = document();
-        document.rules = [("security.*", 2), ("*", 1), ("security.usm", 3)]
+        document.rules = [("security.*", 2), ("*", 1), ("security.core", 3)]
             .map(|(pattern, threshold)| Rule {
                 components: Pattern::parse(pattern).unwrap(),
                 threshold,
             })
             .to_vec();
         let store = TrustStore::try_from(document.clone()).unwrap();
-        for (component, threshold) in [("mib.system", 1), ("security.tsm", 2), ("security.usm", 3)]
+        for (component, threshold) in
+            [("table.system", 1), ("security.tsm", 2), ("security.core", 3)]
         {
             assert_eq!(store.threshold(&Name::parse(component).unwrap()), Some(threshold));
         }
         document.rules.retain(|rule| rule.components.as_str() != "*");
         let store = TrustStore::try_from(document).unwrap();
-        assert_eq!(store.threshold(&Name::parse("mib.system").unwrap()), None);
+        assert_eq!(store.threshold(&Name::parse("table.system").unwrap()), None);
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn verdict(package: Vec<u8>) -> Result<s_package::Admitted, Refusal> {
 
 fn good() -> Vec<u8> {
     let code = BTreeMap::from([(triple(LINUX), CODE.to_vec())]);
-    let package = pack(facts("security.usm"), Release::default(), &code).unwrap();
+    let package = pack(facts("security.core"), Release::default(), &code).unwrap();
     sign(&package, &secret("alice"), &Limits::DEFAULT).unwrap()
 }
 

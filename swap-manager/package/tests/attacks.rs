@@ -38,7 +38,7 @@ impl Case {
 
     fn released(names: &[&str], release: Release) -> Self {
         let code = BTreeMap::from([(triple(LINUX), CODE.to_vec()), (triple(ARM), b"arm".to_vec())]);
-        let mut package = pack(facts("security.usm"), release, &code).unwrap();
+        let mut package = pack(facts("security.core"), release, &code).unwrap();
         for name in names {
             package = sign(&package, &secret(name), &Limits::DEFAULT).unwrap();
         }
@@ -57,7 +57,7 @@ impl Case {
 
     fn admit(self) -> Result<Admitted, Refusal> {
         let recorded_epochs =
-            self.recorded.map(|epoch| (name("security.usm"), epoch)).into_iter().collect();
+            self.recorded.map(|epoch| (name("security.core"), epoch)).into_iter().collect();
         let conditions = s_package::Conditions {
             trust: &self.trust,
             now: time(self.now),
@@ -137,7 +137,7 @@ fn good_package() {
     assert_eq!(admitted.code(), CODE);
     assert_eq!(admitted.package(), package);
     assert_eq!(admitted.digest(), Digest::of(&package));
-    assert_eq!(admitted.manifest().module.component, name("security.usm"));
+    assert_eq!(admitted.manifest().module.component, name("security.core"));
     assert_eq!(admitted.manifest().epoch, 7);
     assert_eq!(
         admitted.signers().iter().copied().collect::<Vec<_>>(),
@@ -471,7 +471,7 @@ fn root_key_signs_no_packages() {
 
 #[test]
 fn key_not_authorised_for_component() {
-    let refusal = Case::signed_by(&["mib-only"]).refused();
+    let refusal = Case::signed_by(&["table-only"]).refused();
     assert!(matches!(refusal, Refusal::SignerNotAuthorised { .. }), "{refusal}");
 }
 
@@ -479,7 +479,7 @@ fn key_not_authorised_for_component() {
 fn below_threshold() {
     let mut case = Case::good();
     case.trust = with_threshold("security.*", 2);
-    let component = name("security.usm");
+    let component = name("security.core");
     assert_eq!(case.refused(), Refusal::BelowThreshold { found: 1, needed: 2, component });
 }
 
@@ -492,7 +492,7 @@ fn threshold_met_by_two_keys() {
 
 #[test]
 fn keys_that_may_not_sign_do_not_fill_the_threshold() {
-    for idle in ["mib-only", "expired", "mallory"] {
+    for idle in ["table-only", "expired", "mallory"] {
         let case =
             Case { trust: with_threshold("security.*", 2), ..Case::signed_by(&[idle, "alice"]) };
         assert!(
@@ -530,8 +530,8 @@ fn key_expires_at_that_second_and_not_before() {
 
 #[test]
 fn component_without_a_rule() {
-    let refusal = Case { trust: with_threshold("mib.*", 1), ..Case::good() }.refused();
-    assert_eq!(refusal, Refusal::NoRule { component: name("security.usm") });
+    let refusal = Case { trust: with_threshold("table.*", 1), ..Case::good() }.refused();
+    assert_eq!(refusal, Refusal::NoRule { component: name("security.core") });
     assert_eq!(refusal.fault(), Fault::Trust);
 }
 
@@ -582,7 +582,7 @@ fn replayed_older_epoch() {
     let refusal = Case { recorded: Some(8), ..Case::good() }.refused();
     assert_eq!(
         refusal,
-        Refusal::OlderEpoch { component: name("security.usm"), found: 7, recorded: 8 }
+        Refusal::OlderEpoch { component: name("security.core"), found: 7, recorded: 8 }
     );
     assert!(Case { recorded: Some(7), ..Case::good() }.admit().is_ok());
     assert!(Case { recorded: Some(6), ..Case::good() }.admit().is_ok());
@@ -628,7 +628,7 @@ fn every_refusal_names_a_cure() {
         Case::signed_by(&[]).refused(),
         Case::signed_by(&["mallory"]).refused(),
         Case::signed_by(&["expired"]).refused(),
-        Case::signed_by(&["mib-only"]).refused(),
+        Case::signed_by(&["table-only"]).refused(),
         Case { recorded: Some(8), ..Case::good() }.refused(),
         Case { target: "sparc64-unknown-linux-gnu", ..Case::good() }.refused(),
         Case { package: vec![], ..Case::good() }.refused(),

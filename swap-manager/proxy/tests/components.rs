@@ -24,12 +24,13 @@ fn soon() -> Instant {
 }
 
 fn body(control: &SwapControl, component: &'static Component, code: Code) -> Arc<Body> {
-    control.create(component, code).unwrap()
+    control.create(component, code).expect("the template starts")
 }
 
 fn bind(control: &SwapControl, component: &'static Component, code: Code) -> Arc<Body> {
     let body = body(control, component, code);
-    control.flip_open(control.bind(&[(component, Some(Arc::clone(&body)))]), soon()).unwrap();
+    let group = control.bind(&[(component, Some(Arc::clone(&body)))]);
+    control.flip_open(group, soon()).expect("the gate is free");
     body
 }
 

@@ -256,7 +256,7 @@ mod tests {
     const OTHER: RowShape = RowShape(8);
 
     fn open(tables: &ResidentTables, shape: RowShape) -> Result<Arc<Resident>, ResidentError> {
-        tables.open("security.usm", "users", shape, None)
+        tables.open("security.core", "users", shape, None)
     }
 
     #[test]
@@ -306,15 +306,15 @@ mod tests {
         let tables = ResidentTables::new();
         let table = open(&tables, SHAPE).unwrap();
         table.insert(b"a", &[1]).unwrap();
-        let error = tables.check("security.usm", "users", OTHER).unwrap_err();
+        let error = tables.check("security.core", "users", OTHER).unwrap_err();
         assert_eq!(open(&tables, OTHER).unwrap_err(), error);
         assert_eq!(
             error.to_string(),
-            "the resident table `users` of `security.usm` holds 1 rows of shape 0000000000000007, not \
+            "the resident table `users` of `security.core` holds 1 rows of shape 0000000000000007, not \
              0000000000000008: a changed row type needs a table of another name"
         );
-        assert!(tables.open("security.usm", "users2", OTHER, None).is_ok());
-        assert!(tables.open("access.vacm", "users", OTHER, None).is_ok());
+        assert!(tables.open("security.core", "users2", OTHER, None).is_ok());
+        assert!(tables.open("access.rules", "users", OTHER, None).is_ok());
     }
 
     #[test]
@@ -348,13 +348,13 @@ mod tests {
         let tables = ResidentTables::new();
         let old = open(&tables, SHAPE).unwrap();
         old.insert(b"a", &[1]).unwrap();
-        tables.open("access.vacm", "views", SHAPE, Some(9)).unwrap();
-        tables.forget("security.usm");
+        tables.open("access.rules", "views", SHAPE, Some(9)).unwrap();
+        tables.forget("security.core");
         let info = tables.describe();
         assert_eq!(info.len(), 1);
         assert_eq!(
             (&info[0].component[..], &info[0].table[..], info[0].max_rows),
-            ("access.vacm", "views", Some(9))
+            ("access.rules", "views", Some(9))
         );
         assert!(open(&tables, OTHER).unwrap().is_empty());
         assert_eq!(old.len(), 1);

@@ -23,7 +23,7 @@ pub struct Plan {
 /// One component in a plan.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// The component's name, such as `security.usm`.
+    /// The component's name, such as `security.core`.
     pub component: String,
     /// What happens to it.
     pub change: Change,

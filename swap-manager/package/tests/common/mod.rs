@@ -29,7 +29,7 @@ pub fn secret(holder: &str) -> SecretKey {
 
 pub fn facts(component: &str) -> Facts {
     let json = format!(
-        r#"{{"component": "{component}", "version": "1.4.0", "name": "security-usm",
+        r#"{{"component": "{component}", "version": "1.4.0", "name": "security-core",
             "behaviors": [], "toolchain": "rustc 1.95.0", "abi_version": 1}}"#
     );
     Facts::parse(json.as_bytes()).unwrap()
@@ -60,7 +60,7 @@ pub fn document(version: u64, roots: &[&str], threshold: u32) -> TrustDocument {
         keys: vec![
             release_key("alice", "*", None),
             release_key("bob", "security.*", Some("2030-01-01T00:00:00Z")),
-            release_key("mib-only", "mib.*", None),
+            release_key("table-only", "table.*", None),
             release_key("expired", "*", Some("2026-01-01T00:00:00Z")),
         ],
         rules: vec![Rule { components: Pattern::parse("*").unwrap(), threshold: 1 }],
