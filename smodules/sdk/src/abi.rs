@@ -420,4 +420,9 @@ pub struct HostServices {
         unsafe extern "C" fn(*const c_void, Slice<'_, u8>, &mut Buf, *mut u8, usize) -> Status,
     /// How many rows there are.
     pub resident_len: unsafe extern "C" fn(*const c_void) -> u64,
+    /// Which copy of the standard library the host has: a module that is linked into it shares it.
+    pub standard_library: *const c_void,
 }
+
+/// This side's copy of the standard library, told by where one of its functions is.
+pub(crate) const STANDARD_LIBRARY: *const c_void = std::panic::set_hook as *const c_void;

@@ -122,6 +122,7 @@ macro_rules! services {
                 resident_remove: Self::resident_remove,
                 resident_next: Self::resident_next,
                 resident_len: Self::resident_len,
+                standard_library: crate::abi::STANDARD_LIBRARY,
             };
         }
     };

@@ -4,7 +4,8 @@
 //! standard library and a panic that left it would end the process.
 
 use crate::abi::{
-    BehaviorDesc, ErasedFn, HostLink, Lifecycle, MethodDesc, MethodEntry, Slice, Status, Text,
+    BehaviorDesc, ErasedFn, HostLink, Lifecycle, MethodDesc, MethodEntry, STANDARD_LIBRARY, Slice,
+    Status, Text,
 };
 use crate::activity::{Activity, Lane};
 use crate::dynamic::{Dynamic, Output, ValueOut, ValueRef};
@@ -17,6 +18,7 @@ use crate::state::State;
 use crate::value::Value;
 use std::any::Any;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -36,14 +38,59 @@ unsafe fn activity<'a>(lane: *const Lane) -> &'a Activity {
     unsafe { &*lane.cast::<Activity>() }
 }
 
-#[cold]
-fn report(host: &Host, panic: &(dyn Any + Send)) -> Status {
-    let message = panic
+/// Where a panic of this module happened, between the hook and whoever caught it.
+#[derive(Clone, Copy)]
+struct Place {
+    file: [u8; 60],
+    len: u8,
+    line: u32,
+}
+
+const NOWHERE: Place = Place { file: [0; 60], len: 0, line: 0 };
+
+thread_local! {
+    // Without a destructor, so that it does not pin the module.
+    static PLACE: Cell<Place> = const { Cell::new(NOWHERE) };
+}
+
+/// A module prints nothing: its panics go to the host's log, not to the standard error. Printing a
+/// backtrace would map the module's own file as well and keep it mapped.
+///
+/// A module that is linked into the host shares the host's hook and leaves it alone.
+fn keep_panics_quiet(host: &HostLink) {
+    if host.services.standard_library == STANDARD_LIBRARY {
+        return;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let mut place = NOWHERE;
+        if let Some(location) = panic.location() {
+            // The end of a path says more than its beginning.
+            let file = location.file().as_bytes();
+            let end = &file[file.len().saturating_sub(place.file.len())..];
+            place.file[..end.len()].copy_from_slice(end);
+            (place.len, place.line) = (u8::try_from(end.len()).unwrap_or(0), location.line());
+        }
+        PLACE.set(place);
+    }));
+}
+
+/// What a panic said, and where.
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let said = panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("(a panic without a message)");
-    host.panicked(message);
+    let Place { file, len, line } = PLACE.get();
+    if line == 0 {
+        return said.to_owned();
+    }
+    format!("{said} ({}:{line})", String::from_utf8_lossy(&file[..usize::from(len)]))
+}
+
+#[cold]
+fn report(host: &Host, panic: &(dyn Any + Send)) -> Status {
+    host.panicked(&message_of(panic));
     Status::PANICKED
 }
 
@@ -288,12 +335,7 @@ fn refused(why: &mut Buf, reason: &str) -> Status {
 }
 
 fn say_panic(why: &mut Buf, panic: &(dyn Any + Send)) {
-    let message = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(a panic without a message)");
-    let _ = why.append(message.as_bytes());
+    let _ = why.append(message_of(panic).as_bytes());
 }
 
 unsafe extern "C" fn init<M: Module>(
@@ -301,6 +343,7 @@ unsafe extern "C" fn init<M: Module>(
     this: &mut *mut c_void,
     why: &mut Buf,
 ) -> Status {
+    keep_panics_quiet(&link);
     let host = Host::new(link);
     match catch_unwind(AssertUnwindSafe(|| M::init(host))) {
         Ok(Ok(module)) => {
