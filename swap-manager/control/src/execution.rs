@@ -183,7 +183,7 @@ impl Execution {
     /// The operator's wish.
     pub(crate) fn control(self: &Arc<Self>, control: Control) -> Result<(), Refusal> {
         lock(&self.machine).transaction.handle_control(self.inner.now(), control)?;
-        self.go_on();
+        self.take_over();
         Ok(())
     }
 
@@ -349,7 +349,13 @@ impl Execution {
             Action::WriteCommit => {
                 let set =
                     lock(&self.set_after).clone().ok_or("no space was reserved for the record")?;
-                inner.journal(|journal| journal.commit(self.txn, self.by_operator, set))
+                // Looked at again under the journal's lock: an abort record must not be overtaken.
+                let mut late = false;
+                inner.journal(|journal| {
+                    late = !self.is_awaited(Action::WriteCommit);
+                    if late { Ok(()) } else { journal.commit(self.txn, self.by_operator, set) }
+                })?;
+                if late { Err("too late".into()) } else { Ok(()) }
             }
             Action::Flip => self.flip(until),
             Action::OpenGates | Action::OpenGatesBack => {
@@ -367,7 +373,9 @@ impl Execution {
             Action::WriteAbort => inner.journal(|journal| journal.abort(self.txn)),
             Action::Discard(m) => self.discard(m, until),
             Action::QuiesceBack => self.quiesce_back(until),
-            Action::MapStateBack(m) => self.member(m)?.map_state_back(),
+            Action::MapStateBack(m) => {
+                self.member(m)?.map_state_back(|| self.is_awaited(Action::MapStateBack(m)))
+            }
             Action::WriteRollback => inner.journal(|journal| journal.rollback(self.txn)),
             Action::FlipBack => self.flip_back(until),
         }
@@ -430,7 +438,8 @@ impl Execution {
             }
             (gate.closed, gate.group) = (Some(closed), Some(group));
             drop(gate);
-            return self.predecessors.iter().try_for_each(|predecessor| predecessor.hold());
+            let mut each = self.predecessors.iter();
+            return each.try_for_each(|predecessor| self.hold_for(Action::Quiesce, predecessor));
         }
     }
 
@@ -484,16 +493,22 @@ impl Execution {
     /// Opens what is closed. Predecessors that are still current wake up first.
     fn open_gates(&self) {
         if !lock(&self.gate).flipped {
-            for predecessor in &self.predecessors {
-                if let Err(why) = predecessor.wake() {
-                    self.inner.warn(
-                        "swap-manager",
-                        &format!("swap {}: a predecessor was not woken: {why}", self.txn),
-                    );
-                }
-            }
+            self.wake_predecessors();
         }
         self.open();
+    }
+
+    /// One that fails to wake is not kept away by that: it is the one that is to serve.
+    fn wake_predecessors(&self) {
+        for predecessor in &self.predecessors {
+            if let Err(why) = predecessor.wake() {
+                let txn = self.txn;
+                self.inner.warn(
+                    "swap-manager",
+                    &format!("swap {txn}: a predecessor was not woken: {why}"),
+                );
+            }
+        }
     }
 
     fn open(&self) {
@@ -510,7 +525,20 @@ impl Execution {
     /// Waits until nobody is on the predecessor any more, and puts it to rest.
     fn release(&self, m: usize, until: Instant) -> Result<(), String> {
         self.passed(until)?;
-        self.predecessors[m].hold()
+        self.hold_for(Action::Release(m), &self.predecessors[m])
+    }
+
+    /// Puts a predecessor to rest for an action, unless that was given up on meanwhile: then it serves.
+    fn hold_for(&self, action: Action, predecessor: &Predecessor) -> Result<(), String> {
+        if !self.is_awaited(action) {
+            return Err("too late".into());
+        }
+        let held = predecessor.hold();
+        if self.is_awaited(action) {
+            return held;
+        }
+        predecessor.wake()?;
+        Err("too late".into())
     }
 
     fn passed(&self, until: Instant) -> Result<(), String> {
@@ -523,10 +551,11 @@ impl Execution {
 
     /// Ends the predecessor.
     fn retire(&self, m: usize, until: Instant) -> Result<(), String> {
-        self.passed(until)?;
+        let passed = self.passed(until);
+        // No rollback can come any more, whoever still runs: nobody is to wait for one.
+        self.inner.control.keep_predecessor(self.predecessors[m].component(), None);
         let mut member = self.member(m)?;
-        self.inner.control.keep_predecessor(member.component, None);
-        let ended = member.drop_predecessor();
+        let ended = passed.and_then(|()| member.drop_predecessor());
         self.inner.replace_module(member.component.name(), member.module.take());
         ended
     }
@@ -568,7 +597,7 @@ impl Execution {
 
     /// Makes every predecessor current and awake, whatever its successor hangs in.
     fn flip_back(&self, until: Instant) -> Result<(), String> {
-        self.predecessors.iter().try_for_each(|predecessor| predecessor.wake())?;
+        self.wake_predecessors();
         let mut gate = lock(&self.gate);
         if !gate.flipped {
             return Ok(());

@@ -417,7 +417,9 @@ impl Member {
 
     /// The successor's state becomes the predecessor's again. When it does not map, the predecessor gets
     /// back the state of the commit, and the answer is the reason.
-    pub(crate) fn map_state_back(&self) -> Result<(), String> {
+    ///
+    /// `is_awaited` is asked before the predecessor is touched: it may serve again by then.
+    pub(crate) fn map_state_back(&self, is_awaited: impl Fn() -> bool) -> Result<(), String> {
         let (Some(version), Some(predecessor), Some(successor)) =
             (self.version_between(), self.predecessor.body(), &self.successor)
         else {
@@ -425,8 +427,11 @@ impl Member {
         };
         let state =
             successor.instance().export_state(version).map_err(|why| format!("export: {why}"))?;
+        if !is_awaited() {
+            return Err("too late".into());
+        }
         predecessor.instance().import_state(version, &state).map_err(|why| {
-            if let Some(state) = &self.state_at_commit {
+            if let Some(state) = self.state_at_commit.as_ref().filter(|_| is_awaited()) {
                 // What it exported itself it can import; if not, it goes on with what it has.
                 let _ = predecessor.instance().import_state(version, state);
             }

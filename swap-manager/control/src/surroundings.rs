@@ -18,6 +18,9 @@ pub type LogSink = Arc<dyn Fn(Level, &str, &str, &str) + Send + Sync>;
 /// Counters by component and name.
 pub(crate) type Counters = Arc<Mutex<BTreeMap<(String, String), u64>>>;
 
+/// By component and name: the rows, and the handle that modules hold.
+type LentTables = BTreeMap<(String, String), (Arc<Resident>, &'static Table)>;
+
 pub(crate) struct Around {
     pub(crate) log: LogSink,
     pub(crate) counters: Counters,
@@ -26,7 +29,7 @@ pub(crate) struct Around {
     pub(crate) tasks: OnceLock<Arc<Tasks>>,
     pub(crate) tables: Arc<ResidentTables>,
     /// Tables that modules hold; leaked, because a module's handle has no lifetime.
-    pub(crate) lent: Mutex<BTreeMap<(String, String), &'static Table>>,
+    pub(crate) lent: Mutex<LentTables>,
     pub(crate) reports: Mutex<Sender<Report>>,
 }
 
@@ -99,10 +102,11 @@ impl Surroundings for Around {
         })?;
         // The same rows are lent through the same handle, whichever version asks.
         match lent.get(&key) {
-            Some(known) => Ok(known),
-            None => {
-                let handle = Table::leak(Lent(table));
-                lent.insert(key, handle);
+            // Not those of a table that was forgotten when its component was removed.
+            Some((known, handle)) if Arc::ptr_eq(known, &table) => Ok(handle),
+            _ => {
+                let handle = Table::leak(Lent(Arc::clone(&table)));
+                lent.insert(key, (table, handle));
                 Ok(handle)
             }
         }
