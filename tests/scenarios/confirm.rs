@@ -10,7 +10,7 @@ use s_control::Request;
 use s_proxy::ExceptionPolicy;
 use s_sdk::error::CallErrorKind;
 use s_tests::roles::{Counter, CounterProxy};
-use s_transaction::{Confirm, Phase, Verdict};
+use s_transaction::{Confirm, Deadlines, Phase, Verdict};
 use std::time::Duration;
 use world::packages::package;
 use world::{Callers, World, eventually};
@@ -107,6 +107,30 @@ fn the_operator_aborts_before_the_decision() {
     assert!(outcome.to_string().contains("1.0.0 still serving"), "{outcome}");
     callers.finish();
     assert_eq!(world.version("counter"), "1.0.0");
+}
+
+#[test]
+fn an_abort_opens_the_gates_though_a_caller_stays_inside() {
+    let world = World::without_preflight();
+    let component = world.runtime.component("counter").unwrap();
+    let counter: CounterProxy = world.runtime.proxy("counter").unwrap();
+    let mut inside = world.runtime.worker();
+    let act = inside.activity();
+    counter.total(&act).unwrap();
+
+    let patient = Deadlines { whole: LONG * 2, quiesce: LONG, ..Deadlines::default() };
+    let request = Request::package(package("counter_v2")).with_deadlines(patient);
+    let ticket = world.manager.begin(request).unwrap();
+    eventually("a closed gate", || component.core().is_closed());
+    let runtime = world.runtime;
+    let ask = move || runtime.worker().serve(|act| counter.total(act)).map(|total| total.version);
+    let parked = std::thread::spawn(ask);
+    world.manager.abort(ticket.txn()).unwrap();
+    eventually("an open gate", || !component.core().is_closed());
+    assert_eq!(parked.join().unwrap(), Ok(1), "the old version answers who was parked");
+    let outcome = ticket.wait();
+    assert_eq!(outcome.verdict, Verdict::Aborted, "{outcome}");
+    assert_eq!(counter.total(&act).map(|total| total.version), Ok(1), "still inside");
 }
 
 #[test]

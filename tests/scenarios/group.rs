@@ -28,6 +28,7 @@ const PANICS_IN_CALL: u32 = 5;
 const PREDECESSOR_PANICS_IN_HOLD: u32 = 11;
 const PREDECESSOR_PANICS_IN_EXPORT: u32 = 12;
 const PREDECESSOR_IS_CRITICAL: u32 = 13;
+const PREDECESSOR_HANGS_IN_RESTART: u32 = 14;
 
 /// Faults are commanded through statics, so one group test runs at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -115,6 +116,9 @@ macro_rules! member {
 
                 fn restart(&self) {
                     assert!($major == 1 || fault($at) != PANICS_IN_RESTART, "will not start");
+                    while $major == 1 && fault($at) == PREDECESSOR_HANGS_IN_RESTART {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
                 }
             }
 
@@ -359,11 +363,35 @@ fn a_member_that_cannot_import_changes_nothing_anywhere() {
     nothing_changes(all_new, PANICS_IN_IMPORT, Phase::MapState, &["will not listen"]);
 }
 
+#[test]
+fn a_predecessor_that_does_not_wake_keeps_no_caller_waiting_after_an_abort() {
+    let _alone = alone();
+    let world = group_world();
+    let before = picture(&world);
+    FAULTS[0].store(PREDECESSOR_HANGS_IN_RESTART, Ordering::SeqCst);
+    FAULTS[7].store(PANICS_IN_IMPORT, Ordering::SeqCst);
+    let outcome = world.manager.swap(all_new(0)).unwrap();
+    assert_eq!(outcome.verdict, Verdict::Aborted, "{outcome}");
+    assert!(world.told().contains("was not woken"), "{}", world.told());
+    assert_eq!(picture(&world), before);
+    // It hangs still, and all eight answer.
+    let asking = Asking::start(world.runtime);
+    world::eventually("an answer", || totals(&world)[7] > 0);
+    let asked = asking.finish();
+    FAULTS[0].store(0, Ordering::SeqCst);
+    assert_eq!(totals(&world), vec![asked; MEMBERS]);
+}
+
 /// After the decision nothing is aborted any more: the predecessors come back, all of them.
 fn comes_back(command: u32, confirm: Confirm, phases: &[Phase], reason: &str) {
     let _alone = alone();
     for (bad, faulty) in FAULTS.iter().enumerate() {
         let world = group_world();
+        // A predecessor alone must not stand in for one of a group, whatever its policy is.
+        if bad % 2 == 0 {
+            let component = world.runtime.component(&names()[bad]).unwrap();
+            component.set_policy(s_proxy::ExceptionPolicy::RetryOnPredecessor);
+        }
         let asking = Asking::start(world.runtime);
         faulty.store(command, Ordering::SeqCst);
         let outcome: Outcome = world.manager.swap(all_new(bad).with_confirm(confirm)).unwrap();

@@ -8,7 +8,7 @@ mod world;
 use s_control::{Item, Request, SwapError};
 use s_package::Facts;
 use s_sdk::Value;
-use s_tests::roles::{Counter, CounterProxy, Echo, EchoProxy};
+use s_tests::roles::{Counter, CounterProxy, Echo, EchoProxy, Taken, TakenProxy};
 use s_transaction::{Confirm, Verdict};
 use std::time::Duration;
 use world::packages::{self, Recipe};
@@ -364,6 +364,76 @@ fn an_s_critical_section_is_waited_for_and_its_end_lets_the_swap_through() {
         assert_eq!(outcome.verdict, Verdict::Committed, "{outcome}");
     });
     assert_eq!(world.version("stubborn"), "2.0.0");
+}
+
+#[test]
+fn a_removed_active_module_leaves_no_task_behind() {
+    let world = World::with(&[("taker", None)], |_| {});
+    world.must_swap("active_v1");
+    let tasks = world.manager.tasks();
+    let mailbox = tasks.mailbox("taker").unwrap();
+    mailbox.set_timer(1, Duration::from_millis(1), Some(Duration::from_millis(1))).unwrap();
+    let removed = world.manager.swap(Request::new(vec![Item::Remove("taker".into())])).unwrap();
+    assert_eq!(removed.verdict, Verdict::Committed, "{removed}");
+    assert!(tasks.mailbox("taker").is_err(), "its timers went with it");
+    world.must_swap("active_v1");
+    let taker: TakenProxy = world.runtime.proxy("taker").unwrap();
+    let mut worker = world.runtime.worker();
+    assert_eq!(worker.serve(|act| taker.taken(act)).map(|taken| taken.total), Ok(0));
+    tasks.send("taker", "number", &Value::U64(1).encode()).unwrap();
+    world::eventually("the message", || {
+        worker.serve(|act| taker.taken(act)).is_ok_and(|taken| taken.total == 1)
+    });
+}
+
+mod stateless {
+    //! Enters and leaves a section by two calls, and carries nothing.
+    use s_sdk::{Activity, CallError, Critical, Host, Module, Refusal, s_module};
+    use s_tests::roles::Stubborn;
+    use std::sync::Mutex;
+
+    pub(super) struct Stateless {
+        host: Host,
+        section: Mutex<Option<Critical>>,
+    }
+
+    #[s_module(component = "stubborn", version = "0.1.0")]
+    impl Stubborn for Stateless {
+        fn enter(&self, _: &Activity) -> Result<u32, CallError> {
+            *self.section.lock().unwrap() = Some(self.host.critical());
+            Ok(0)
+        }
+        fn leave(&self, _: &Activity) -> Result<u32, CallError> {
+            *self.section.lock().unwrap() = None;
+            Ok(0)
+        }
+    }
+
+    impl Module for Stateless {
+        fn init(host: Host) -> Result<Self, Refusal> {
+            Ok(Stateless { host, section: Mutex::default() })
+        }
+    }
+}
+
+#[test]
+fn a_section_holds_swaps_without_state_back_too() {
+    use s_tests::roles::{Stubborn, StubbornProxy};
+    let world = World::with(&[("stubborn", Some(&stateless::S_MODULE))], |_| {});
+    let again =
+        || Request::new(vec![Item::Linked(&stateless::S_MODULE)]).with_deadlines(world::short());
+    let outcome = world.manager.swap(again()).unwrap();
+    assert_eq!((outcome.verdict, outcome.blackout), (Verdict::Committed, None), "{outcome}");
+    let stubborn: StubbornProxy = world.runtime.proxy("stubborn").unwrap();
+    let mut worker = world.runtime.worker();
+    worker.serve(|act| stubborn.enter(act)).unwrap();
+    let outcome = world.manager.swap(again()).unwrap();
+    assert_eq!(outcome.verdict, Verdict::Aborted, "{outcome}");
+    assert!(outcome.to_string().contains("S-critical section"), "{outcome}");
+    worker.serve(|act| stubborn.leave(act)).unwrap();
+    let outcome = world.manager.swap(again()).unwrap();
+    assert_eq!(outcome.verdict, Verdict::Committed, "{outcome}");
+    assert!(outcome.blackout.is_some(), "a section could begin as the generations move");
 }
 
 #[test]

@@ -153,6 +153,11 @@ impl Lane {
         self.faulty.replace(0).checked_sub(1)
     }
 
+    /// Makes what was written to the lane so far visible to a writer before anything read from here on.
+    pub(crate) fn announce(&self) {
+        announce_fence(self.full_fence);
+    }
+
     /// Records a pin that the slow way made.
     #[inline(always)]
     #[expect(

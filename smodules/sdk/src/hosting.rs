@@ -571,6 +571,11 @@ impl LaneWatch {
     pub fn is_pinned(&self, index: u32) -> bool {
         !self.0.pins[index as usize].load(Ordering::Acquire).is_null()
     }
+
+    /// Whether the running activity is pinned to this binding of a component.
+    pub fn is_pinned_to(&self, index: u32, binding: *const Binding) -> bool {
+        std::ptr::eq(self.0.pins[index as usize].load(Ordering::Acquire), binding)
+    }
 }
 
 /// Drives a lane: one thread, one activity at a time.
@@ -603,14 +608,18 @@ impl LaneDriver {
         Running { activity }
     }
 
-    /// Begins an activity that meets one component in a generation that is not the current one.
+    /// Begins an activity that meets one component in a generation that is not the current one. The pin is
+    /// announced when this returns: whoever looks after it for whether the generation still may be met
+    /// either learns that it may not, or is waited for.
     pub fn begin_preferring<'a, T: BoundSide>(
         &'a mut self,
         component: &ComponentCore,
         generation: &'a Bound<T>,
     ) -> Running<'a> {
         let running = self.begin();
-        Inside(running.activity.lane()).pin_to(component.index, generation.binding());
+        let lane = running.activity.lane();
+        Inside(lane).pin_to(component.index, generation.binding());
+        lane.announce();
         running
     }
 

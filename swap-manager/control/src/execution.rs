@@ -7,12 +7,12 @@
 //! Invariant: no lock is held while a module's code runs, except that of its own member; so a module that
 //! hangs stops its own swap and nothing else, and the timing service can take that swap over.
 
-use crate::manager::Inner;
+use crate::manager::{Inner, lock};
 use crate::member::{Member, Predecessor};
 use crate::request::Versions;
 use s_package::manifest::Manifest;
 use s_preflight::ResidentSample;
-use s_proxy::{Body, Closed, Group};
+use s_proxy::{Body, Closed, Group, Taken};
 use s_state::resident::RowShape;
 use s_transaction::journal::{Bound, Digest, Set};
 use s_transaction::{
@@ -45,6 +45,7 @@ pub(crate) struct Execution {
     /// The set after the swap, made before the gate closes.
     set_after: Mutex<Option<Set>>,
     by_operator: bool,
+    gated: bool,
     ended: Mutex<Option<Outcome>>,
     ending: Condvar,
 }
@@ -68,9 +69,11 @@ struct GateState {
     untold: Vec<PhaseEvent>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// How long before its deadline an action gives up waiting, at most.
+const TELLING: Duration = Duration::from_millis(5);
+
+/// How long callers at a closed gate wait for a predecessor's `restart`.
+const WAKING: Duration = Duration::from_millis(250);
 
 /// Some rows of each resident table that a successor uses: real ones, and few.
 fn samples(inner: &Inner, manifest: &Manifest) -> Vec<ResidentSample> {
@@ -136,6 +139,7 @@ impl Execution {
         let txn = plan.id;
         let by_operator = matches!(plan.confirm, Confirm::ByOperator(_));
         let Deadlines { map_state, commit, abort, rollback, .. } = plan.deadlines;
+        let gated = plan.gated();
         let patience = (map_state + commit + abort).max(rollback * 3);
         let transaction = Transaction::begin(plan, inner.now())?;
         Ok(Arc::new(Execution {
@@ -156,6 +160,7 @@ impl Execution {
             packages: Mutex::default(),
             set_after: Mutex::default(),
             by_operator,
+            gated,
         }))
     }
 
@@ -288,7 +293,10 @@ impl Execution {
         if !self.is_awaited(action) {
             return Event::Failed(action, "too late".into());
         }
+        // A reason that comes with the deadline is not heard any more.
         let until = self.inner.instant(until);
+        let left = until.saturating_duration_since(Instant::now());
+        let until = until - (left / 16).min(TELLING);
         if let Action::Prepare(member) = action {
             let vote = match self.member(member).and_then(|member| member.prepare()) {
                 Ok(()) => Vote::Yes,
@@ -349,6 +357,10 @@ impl Execution {
             Action::WriteCommit => {
                 let set =
                     lock(&self.set_after).clone().ok_or("no space was reserved for the record")?;
+                // Behind closed gates none can begin; without gates this is the last moment to wait.
+                if !self.gated {
+                    self.wait_for_sections(Action::WriteCommit, until)?;
+                }
                 // Looked at again under the journal's lock: an abort record must not be overtaken.
                 let mut late = false;
                 inner.journal(|journal| {
@@ -403,44 +415,49 @@ impl Execution {
     /// S-critical sections span calls: while one is open the gates stay open too, so that the calls that
     /// end it come through.
     fn quiesce(&self, until: Instant) -> Result<(), String> {
-        let mut critical = None;
         loop {
-            if Instant::now() >= until {
-                return Err(match critical {
-                    Some(name) => format!("`{name}` stayed in an S-critical section"),
-                    None => "callers stayed inside".into(),
-                });
-            }
-            critical = self.critical()?;
-            if critical.is_some() {
-                std::thread::sleep(Duration::from_micros(200));
-                continue;
-            }
-            let successors = self.each(|member| (member.component, member.successor.clone()))?;
-            let group = self.inner.control.bind(&successors);
-            let closed = self
-                .inner
-                .control
-                .close(&group, until, self.patience)
-                .map_err(|why| why.to_string())?;
-            if closed.drain(until).is_err() {
-                return Err("callers stayed inside".into());
-            }
+            self.wait_for_sections(Action::Quiesce, until)?;
+            let group =
+                self.inner.control.bind(&self.each(|m| (m.component, m.successor.clone()))?);
+            self.close(Action::Quiesce, group, until)?;
             // A section that began between the look and the closing: let it end.
-            critical = self.critical()?;
-            if critical.is_some() {
-                drop(closed);
-                continue;
+            if self.critical()?.is_none() {
+                let mut each = self.predecessors.iter();
+                return each
+                    .try_for_each(|predecessor| self.hold_for(Action::Quiesce, predecessor));
             }
+            self.open();
+        }
+    }
+
+    /// Waits until no predecessor is in an S-critical section.
+    fn wait_for_sections(&self, action: Action, until: Instant) -> Result<(), String> {
+        while let Some(name) = self.critical()? {
+            if !self.is_awaited(action) || Instant::now() >= until {
+                return Err(format!("`{name}` stayed in an S-critical section"));
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        Ok(())
+    }
+
+    /// Closes the gates of a group and waits for whoever is inside. The gates are where an abort finds them
+    /// from the moment they are closed, so that it opens them without waiting for the drain.
+    fn close(&self, action: Action, group: Group, until: Instant) -> Result<(), String> {
+        let control = &self.inner.control;
+        let closed = control.close(&group, until, self.patience).map_err(|why| why.to_string())?;
+        {
             let mut gate = lock(&self.gate);
-            if !self.is_awaited(Action::Quiesce) {
+            if !self.is_awaited(action) {
                 return Err("too late".into());
             }
             (gate.closed, gate.group) = (Some(closed), Some(group));
-            drop(gate);
-            let mut each = self.predecessors.iter();
-            return each.try_for_each(|predecessor| self.hold_for(Action::Quiesce, predecessor));
         }
+        let drained = control.drain(until, || self.is_awaited(action));
+        if !self.is_awaited(action) {
+            return Err("too late".into());
+        }
+        drained.map_err(|_| "callers stayed inside".to_owned())
     }
 
     fn each<T>(&self, look: impl Fn(&Member) -> T) -> Result<Vec<T>, String> {
@@ -462,35 +479,53 @@ impl Execution {
                 successor.instance().restart().map_err(|why| format!("restart: {why}"))?;
             }
         }
+        let control = &self.inner.control;
+        let taken = self.take_open_gate(until)?;
         let mut gate = lock(&self.gate);
         if !self.is_awaited(Action::Flip) {
             return Err("too late".into());
         }
-        let control = &self.inner.control;
         let group = match gate.group.take() {
             Some(group) => group,
-            None => {
-                control.bind(&self.each(|member| (member.component, member.successor.clone()))?)
-            }
+            None => control.bind(&self.each(|m| (m.component, m.successor.clone()))?),
         };
-        // Before anybody can meet them: trouble that comes at once is ours too.
+        // Before anybody can meet them: trouble that comes at once is ours too, and finds a predecessor.
         for (generation, number) in self.generations.iter().zip(group.numbers()) {
             generation.store(number, Ordering::Release);
         }
-        let flipped = match &gate.closed {
-            Some(closed) => closed.flip(group),
-            None => control.flip_open(group, until).ok_or("another swap kept the gate")?,
+        for predecessor in &self.predecessors {
+            control.keep_predecessor(predecessor.component(), self.stands_in());
+        }
+        let flipped = match (&gate.closed, &taken) {
+            (Some(closed), _) => closed.flip(group),
+            (None, Some(taken)) => taken.flip_open(group),
+            (None, None) => return Err("the gates were opened before the flip".into()),
         };
+        for (predecessor, before) in self.predecessors.iter().zip(flipped.before) {
+            predecessor.was(before);
+        }
         gate.epoch = Some(flipped.epoch);
         gate.flipped = true;
-        drop(gate);
-        for (predecessor, before) in self.predecessors.iter().zip(flipped.before) {
-            control.keep_predecessor(predecessor.component(), Some(before));
-        }
         Ok(())
     }
 
-    /// Opens what is closed. Predecessors that are still current wake up first.
+    /// Takes the gate for a flip that closes none; nothing where gates are closed already. Not under the
+    /// lock of the gate's state: another swap may keep the gate for a while.
+    fn take_open_gate(&self, until: Instant) -> Result<Option<Taken>, String> {
+        if lock(&self.gate).closed.is_some() {
+            return Ok(None);
+        }
+        let taken = self.inner.control.take(until);
+        taken.map(Some).ok_or_else(|| "another swap kept the gate".to_owned())
+    }
+
+    /// Whether the predecessor may answer for its successor: it handed no state over, and nothing else
+    /// changed with it.
+    fn stands_in(&self) -> bool {
+        !self.gated && self.predecessors.len() == 1
+    }
+
+    /// Opens what is closed. Predecessors that are still current wake up first, if they can.
     fn open_gates(&self) {
         if !lock(&self.gate).flipped {
             self.wake_predecessors();
@@ -498,15 +533,30 @@ impl Execution {
         self.open();
     }
 
-    /// One that fails to wake is not kept away by that: it is the one that is to serve.
+    /// One that fails to wake, or takes long, is not kept away by that: it is the one that is to serve.
     fn wake_predecessors(&self) {
-        for predecessor in &self.predecessors {
-            if let Err(why) = predecessor.wake() {
+        let (done, woken) = std::sync::mpsc::channel();
+        let mut waking = 0;
+        for predecessor in self.predecessors.iter().filter(|predecessor| predecessor.is_held()) {
+            waking += 1;
+            let wake = {
+                let (predecessor, done) = (Arc::clone(predecessor), done.clone());
+                // Nobody listens any more to one that comes too late.
+                move || drop(done.send(predecessor.wake()))
+            };
+            let thread = std::thread::Builder::new().name(format!("swap-{}-wake", self.txn));
+            if thread.spawn(wake).is_err() {
+                drop(done.send(predecessor.wake()));
+            }
+        }
+        let deadline = Instant::now() + WAKING;
+        for _ in 0..waking {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let woken = woken.recv_timeout(left);
+            if let Err(why) = woken.unwrap_or(Err("it did not come back from `restart`".into())) {
                 let txn = self.txn;
-                self.inner.warn(
-                    "swap-manager",
-                    &format!("swap {txn}: a predecessor was not woken: {why}"),
-                );
+                let warning = format!("swap {txn}: a predecessor was not woken: {why}");
+                self.inner.warn("swap-manager", &warning);
             }
         }
     }
@@ -525,6 +575,10 @@ impl Execution {
     /// Waits until nobody is on the predecessor any more, and puts it to rest.
     fn release(&self, m: usize, until: Instant) -> Result<(), String> {
         self.passed(until)?;
+        // One that may still answer for its successor rests when it goes.
+        if self.stands_in() {
+            return Ok(());
+        }
         self.hold_for(Action::Release(m), &self.predecessors[m])
     }
 
@@ -552,10 +606,19 @@ impl Execution {
     /// Ends the predecessor.
     fn retire(&self, m: usize, until: Instant) -> Result<(), String> {
         let passed = self.passed(until);
+        let predecessor = &self.predecessors[m];
         // No rollback can come any more, whoever still runs: nobody is to wait for one.
-        self.inner.control.keep_predecessor(self.predecessors[m].component(), None);
+        self.inner.control.let_predecessor_go(predecessor.component());
+        let left = passed.and_then(|()| match predecessor.generation() {
+            Some(generation) => {
+                self.inner.control.leave(predecessor.component(), &generation, until).map_err(
+                    |_| "a request that it answers for its successor still runs".to_owned(),
+                )
+            }
+            None => Ok(()),
+        });
         let mut member = self.member(m)?;
-        let ended = passed.and_then(|()| member.drop_predecessor());
+        let ended = left.and_then(|()| member.drop_predecessor());
         self.inner.replace_module(member.component.name(), member.module.take());
         ended
     }
@@ -564,26 +627,14 @@ impl Execution {
     fn discard(&self, m: usize, until: Instant) -> Result<(), String> {
         self.passed(until)?;
         self.generations[m].store(0, Ordering::Release);
+        self.inner.control.let_predecessor_go(self.predecessors[m].component());
         self.member(m)
             .map_err(|why| format!("{why}; it stays loaded, and never serves"))?
             .drop_successor(&self.inner)
     }
 
     fn quiesce_back(&self, until: Instant) -> Result<(), String> {
-        let group = self.bind_predecessors();
-        let closed = self
-            .inner
-            .control
-            .close(&group, until, self.patience)
-            .map_err(|why| why.to_string())?;
-        let drained = closed.drain(until);
-        let mut gate = lock(&self.gate);
-        if !self.is_awaited(Action::QuiesceBack) {
-            return Err("too late".into());
-        }
-        (gate.closed, gate.group) = (Some(closed), Some(group));
-        drop(gate);
-        drained.map_err(|_| "callers stayed inside".to_owned())?;
+        self.close(Action::QuiesceBack, self.bind_predecessors(), until)?;
         self.all().try_for_each(|member| match &member?.successor {
             Some(successor) => successor.instance().hold().map_err(|why| format!("hold: {why}")),
             None => Ok(()),
@@ -598,26 +649,21 @@ impl Execution {
     /// Makes every predecessor current and awake, whatever its successor hangs in.
     fn flip_back(&self, until: Instant) -> Result<(), String> {
         self.wake_predecessors();
-        let mut gate = lock(&self.gate);
-        if !gate.flipped {
+        if !lock(&self.gate).flipped {
             return Ok(());
         }
-        let control = &self.inner.control;
-        let group = gate.group.take();
-        let flipped = match (&gate.closed, group) {
-            (Some(closed), Some(group)) => closed.flip(group),
-            (closed, _) => {
-                let group = self.bind_predecessors();
-                match closed {
-                    Some(closed) => closed.flip(group),
-                    None => control.flip_open(group, until).ok_or("another swap kept the gate")?,
-                }
-            }
+        let taken = self.take_open_gate(until)?;
+        let mut gate = lock(&self.gate);
+        let group = gate.group.take().unwrap_or_else(|| self.bind_predecessors());
+        let flipped = match (&gate.closed, &taken) {
+            (Some(closed), _) => closed.flip(group),
+            (None, Some(taken)) => taken.flip_open(group),
+            (None, None) => return Err("the gates were opened before the flip".into()),
         };
         gate.epoch = Some(flipped.epoch);
         drop(gate);
         for predecessor in &self.predecessors {
-            control.keep_predecessor(predecessor.component(), None);
+            self.inner.control.let_predecessor_go(predecessor.component());
         }
         Ok(())
     }
@@ -637,6 +683,7 @@ impl Execution {
     fn end(self: &Arc<Self>, outcome: Outcome) {
         // Whatever became of the step that should have opened them: no gate outlives its swap.
         self.open();
+        self.predecessors.iter().for_each(|predecessor| drop(predecessor.forget()));
         self.inner.ended(self, &outcome);
         *lock(&self.ended) = Some(outcome);
         self.ending.notify_all();

@@ -186,7 +186,8 @@ pub(crate) struct Inner {
 /// How many fates of modules are remembered for the status.
 const FATES: usize = 64;
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// No lock of this crate guards something that a panicking holder could have left half done.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -222,11 +223,9 @@ impl Inner {
     }
 
     pub(crate) fn epochs(&self) -> BTreeMap<Name, u64> {
-        let recorded = lock(&self.repository).recovered().epochs;
-        recorded
-            .into_iter()
-            .filter_map(|(name, epoch)| Some((Name::parse(&name).ok()?, epoch)))
-            .collect()
+        let repository = lock(&self.repository);
+        let recorded = repository.recovered().epochs.iter();
+        recorded.filter_map(|(name, &epoch)| Some((Name::parse(name).ok()?, epoch))).collect()
     }
 
     /// The set that serves now.
@@ -242,7 +241,8 @@ impl Inner {
     }
 
     pub(crate) fn keep_package(&self, admitted: &Admitted) -> Result<(), String> {
-        self.journal(|repository| repository.put(admitted.package()).map(drop))
+        let digest = Digest(admitted.digest().0);
+        self.journal(|repository| repository.put_named(digest, admitted.package()))
     }
 
     pub(crate) fn code(&self, module: &Arc<LoadedModule>) -> Code {
@@ -262,6 +262,23 @@ impl Inner {
         match self.tasks.start(component, s_tasks::Options::default()) {
             Ok(_) | Err(TaskError::Taken { .. }) => Ok(()),
             Err(error) => Err(chain(&error)),
+        }
+    }
+
+    /// Ends the task of a component that binds nothing: its timers and subscriptions were its module's.
+    fn stop_vacant(&self, component: &str) {
+        let vacant = |c: &'static Component| c.current().body().is_none();
+        if !self.runtime.component(component).is_some_and(vacant) {
+            return;
+        }
+        match self.tasks.stop(component, Duration::from_secs(1)) {
+            Ok(rest) if rest.is_empty() => {}
+            Ok(rest) => self.warn(
+                component,
+                &format!("{} messages were left in the mailbox of a removed module", rest.len()),
+            ),
+            Err(TaskError::NoTask { .. }) => {}
+            Err(error) => self.warn(component, &chain(&error)),
         }
     }
 
@@ -345,6 +362,7 @@ impl Inner {
         if committed {
             execution.removed().for_each(|component| self.tables.forget(component));
         }
+        execution.components.iter().for_each(|component| self.stop_vacant(component));
         *lock(&self.serving) = execution.serving_after(outcome);
         lock(&self.running).retain(|running| !Arc::ptr_eq(running, execution));
         lock(&self.history).keep(outcome.clone());
@@ -377,7 +395,7 @@ fn newer_trust(repository: &Repository, given: TrustStore) -> Result<TrustStore,
 }
 
 fn kept_trust(repository: &Repository) -> Option<Digest> {
-    Digest::parse(&repository.recovered().trust?)
+    Digest::parse(repository.recovered().trust.as_ref()?)
 }
 
 /// The swap manager of one S-application.
@@ -579,10 +597,9 @@ impl SwapManager {
             .map(|(component, body, _)| (*component, Some(Arc::clone(body))))
             .collect();
         let soon = Instant::now() + Duration::from_secs(5);
-        inner
-            .control
-            .flip_open(inner.control.bind(&bodies), soon)
-            .ok_or("another swap kept the gate")?;
+        let taken = inner.control.take(soon).ok_or("another swap kept the gate")?;
+        taken.flip_open(inner.control.bind(&bodies));
+        drop(taken);
         for (component, body, module) in members {
             drop(body);
             inner.replace_module(component.name(), Some(module));

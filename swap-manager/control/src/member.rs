@@ -1,12 +1,13 @@
 //! One component in a running swap: what comes, what goes, and how its state moves.
 
-use crate::manager::{Inner, Preflight};
+use crate::manager::{Inner, Preflight, lock};
 use crate::request::{Versions, unmet};
-use s_loader::{Digest, LoadedModule, Sealed};
-use s_package::admit::{Admitted, Conditions, Override, admit};
+use s_loader::{LoadedModule, SealError, Sealed};
+use s_package::admit::{Admitted, Conditions, Override, Refusal, admit_placed};
 use s_package::manifest::{Manifest, StateVersions};
+use s_package::text::Digest;
 use s_preflight::StateCopy;
-use s_proxy::{Body, Component};
+use s_proxy::{Body, Component, Generation};
 use s_sdk::Buf;
 use s_sdk::abi::ModuleDescriptor;
 use s_sdk::module::Part;
@@ -14,8 +15,7 @@ use s_sdk::state::SchemaOwned;
 use s_sdk::value::Value;
 use s_state::resident::RowShape;
 use s_state::schema::{Mapping, can_map};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
 
 /// Where a successor comes from.
 pub(crate) enum Source {
@@ -123,14 +123,17 @@ pub(crate) fn dependents_content(
 pub(crate) struct Predecessor {
     component: &'static Component,
     body: Mutex<Option<Arc<Body>>>,
-    /// It is between `hold` and `restart`.
-    held: AtomicBool,
+    /// The binding that the swap replaced.
+    generation: Mutex<Option<Arc<Generation>>>,
+    /// It is between `hold` and `restart`. Locked while it is in either.
+    held: Mutex<bool>,
 }
 
 impl Predecessor {
     fn new(component: &'static Component) -> Arc<Self> {
         let body = Mutex::new(component.current().body().cloned());
-        Arc::new(Predecessor { component, body, held: AtomicBool::new(false) })
+        let (generation, held) = (Mutex::default(), Mutex::default());
+        Arc::new(Predecessor { component, body, generation, held })
     }
 
     pub(crate) const fn component(&self) -> &'static Component {
@@ -138,37 +141,69 @@ impl Predecessor {
     }
 
     pub(crate) fn body(&self) -> Option<Arc<Body>> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.body).clone()
+    }
+
+    /// The binding that served before the flip.
+    pub(crate) fn was(&self, generation: Arc<Generation>) {
+        *lock(&self.generation) = Some(generation);
+    }
+
+    /// The binding that served before the flip, once that has happened.
+    pub(crate) fn generation(&self) -> Option<Arc<Generation>> {
+        lock(&self.generation).clone()
+    }
+
+    /// It rests, or is about to.
+    pub(crate) fn is_held(&self) -> bool {
+        match self.held.try_lock() {
+            Ok(held) => *held,
+            Err(TryLockError::Poisoned(held)) => **held.get_ref(),
+            Err(TryLockError::WouldBlock) => true,
+        }
     }
 
     /// It rests from here on.
     pub(crate) fn hold(&self) -> Result<(), String> {
-        match self.body() {
-            Some(body) if !self.held.swap(true, Ordering::AcqRel) => {
-                body.instance().hold().map_err(|why| format!("hold: {why}"))
-            }
-            _ => Ok(()),
+        let Some(body) = self.body() else { return Ok(()) };
+        let mut held = lock(&self.held);
+        if std::mem::replace(&mut *held, true) {
+            return Ok(());
         }
+        body.instance().hold().map_err(|why| format!("hold: {why}"))
     }
 
     /// It serves again.
     pub(crate) fn wake(&self) -> Result<(), String> {
-        match self.body() {
-            Some(body) if self.held.swap(false, Ordering::AcqRel) => {
-                body.instance().restart().map_err(|why| format!("restart: {why}"))
-            }
-            _ => Ok(()),
+        let Some(body) = self.body() else { return Ok(()) };
+        let mut held = lock(&self.held);
+        if !std::mem::replace(&mut *held, false) {
+            return Ok(());
         }
+        body.instance().restart().map_err(|why| format!("restart: {why}"))
     }
 
     /// It will not be called again, and nothing of this swap holds it any more.
     fn end(&self) -> Result<(), String> {
-        let body = self.body.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match body {
-            Some(body) => body.instance().term().map_err(|why| format!("term: {why}")),
-            None => Ok(()),
-        }
+        let held = self.hold();
+        let Some(body) = self.forget() else { return held };
+        body.instance().term().map_err(|why| format!("term: {why}")).and(held)
     }
+
+    /// Nothing of this swap holds it any more.
+    pub(crate) fn forget(&self) -> Option<Arc<Body>> {
+        *lock(&self.generation) = None;
+        lock(&self.body).take()
+    }
+}
+
+/// Why a package's code does not lie sealed and admitted.
+#[derive(Debug, thiserror::Error)]
+enum NotAdmitted {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    NotSealed(#[from] SealError),
 }
 
 /// One component in a running swap.
@@ -206,7 +241,8 @@ impl Member {
         }
     }
 
-    /// Whether its gate must be closed: state moves, or two generations may not run at once.
+    /// Whether its gate must be closed: state moves, two generations may not run at once, or an S-critical
+    /// section could begin as the generations move.
     pub(crate) fn is_gated(&self) -> bool {
         use s_sdk::abi::flags::{ACTIVE, CARRIES_STATE};
         let exclusive = |d: &ModuleDescriptor| {
@@ -219,7 +255,8 @@ impl Member {
             Source::Linked(descriptor) => exclusive(descriptor),
             Source::Nothing => false,
         };
-        comes || self.predecessor.body().is_some_and(|body| exclusive(body.code().descriptor()))
+        let goes = |body: Arc<Body>| body.was_critical() || exclusive(body.code().descriptor());
+        comes || self.predecessor.body().is_some_and(goes)
     }
 
     // ===== verify =====
@@ -233,7 +270,7 @@ impl Member {
         changing: &[String],
     ) -> Result<(), String> {
         if let Source::Package { bytes, claims } = &self.source {
-            let trust = inner.trust.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let trust = lock(&inner.trust).clone();
             let conditions = Conditions {
                 trust: &trust,
                 now: inner.today(),
@@ -242,15 +279,22 @@ impl Member {
                 operator: self.allow_downgrade.then_some(Override::LocalDowngrade),
                 limits: inner.limits,
             };
-            let admitted =
-                admit(bytes.to_vec(), &conditions).map_err(|refusal| refusal.to_string())?;
+            let mut sealed = None;
+            let admitted = admit_placed(Arc::clone(bytes), &conditions, |manifest, code| {
+                // Hashed in here, where nobody can change it any more: that hash is the one admitted.
+                let digest = sealed
+                    .insert(Sealed::new(manifest.module.name.as_str(), code, None)?)
+                    .digest();
+                Ok::<_, NotAdmitted>(Digest(digest.0))
+            })
+            .map_err(|why| why.to_string())?;
             if admitted.manifest() != &**claims {
                 return Err("the package says two things about itself".into());
             }
             if let Some(used) = admitted.used_override() {
                 inner.announce_override(self.component.name(), used);
             }
-            self.admitted = Some(admitted);
+            (self.admitted, self.sealed) = (Some(admitted), sealed);
         }
         let name = self.component.name();
         if let Some(problem) = unmet(name, self.source.dependencies(), after) {
@@ -262,16 +306,12 @@ impl Member {
 
     // ===== load =====
 
-    /// Seals the code and reads it without running it.
+    /// Keeps the package, and reads the code without running it.
     pub(crate) fn load(&mut self, inner: &Inner) -> Result<(), String> {
         let Some(admitted) = &self.admitted else { return self.load_live(inner) };
         inner.loader.admit().map_err(|error| error.to_string())?;
         inner.keep_package(admitted)?;
-        let facts = &admitted.manifest().module;
         s_loader::inspect(admitted.code()).map_err(|error| error.to_string())?;
-        let expected = Digest(admitted.manifest().targets[admitted.target()].sha256.0);
-        let sealed = Sealed::new(facts.name.as_str(), admitted.code(), Some(expected));
-        self.sealed = Some(sealed.map_err(|error| error.to_string())?);
         match inner.preflight {
             Preflight::Off => self.load_live(inner),
             Preflight::On(_) => Ok(()),

@@ -21,7 +21,8 @@ use std::time::Instant;
 pub enum ExceptionPolicy {
     /// The caller gets the error.
     Fail = 0,
-    /// While the predecessor is still loaded, it answers this request from its start.
+    /// While the predecessor is still loaded, it answers this request from its start. One that handed its
+    /// state over, or left together with others, must come back first, as under `Rollback`.
     RetryOnPredecessor = 1,
     /// The swap that brought the module is taken back, and the predecessor answers.
     Rollback = 2,
@@ -42,8 +43,8 @@ pub struct Component {
 struct State {
     layout: Layout,
     current: Arc<Generation>,
-    /// Kept loaded during the confirm window.
-    predecessor: Option<Arc<Generation>>,
+    /// Kept loaded during the confirm window, and whether it may answer for its successor.
+    predecessor: Option<(Arc<Generation>, bool)>,
     last_number: u64,
 }
 
@@ -115,7 +116,14 @@ impl Component {
 
     /// The generation before, while it is kept for a rollback.
     pub fn predecessor(&self) -> Option<Arc<Generation>> {
-        self.state().predecessor.clone()
+        self.state().predecessor.as_ref().map(|(generation, _)| Arc::clone(generation))
+    }
+
+    /// The generation before, while it may answer a request in which the current one failed.
+    pub(crate) fn stand_in(&self) -> Option<Arc<Generation>> {
+        let state = self.state();
+        let (generation, _) = state.predecessor.as_ref().filter(|(_, stands_in)| *stands_in)?;
+        Some(Arc::clone(generation))
     }
 
     /// What happens to a request in which its module panics.
@@ -217,13 +225,16 @@ impl Component {
     pub(crate) fn publish(&self, next: Arc<Generation>) -> Arc<Generation> {
         let mut state = self.state();
         state.layout.fill(next.bound(), next.body());
-        let before = std::mem::replace(&mut state.current, next);
+        let before = std::mem::replace(&mut state.current, Arc::clone(&next));
         drop(state);
         self.changed.notify_all();
+        if let Some(body) = next.body() {
+            body.instance().host().serve();
+        }
         before
     }
 
-    pub(crate) fn keep_predecessor(&self, predecessor: Option<Arc<Generation>>) {
+    pub(crate) fn keep_predecessor(&self, predecessor: Option<(Arc<Generation>, bool)>) {
         let before = std::mem::replace(&mut self.state().predecessor, predecessor);
         self.changed.notify_all();
         // Dropped without the lock: a module's destructor may run.

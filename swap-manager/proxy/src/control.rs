@@ -9,13 +9,11 @@ use crate::runtime::Runtime;
 use s_sdk::component::Binding;
 use s_sdk::hosting::StepError;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Control over a runtime's gates and generations.
 pub struct SwapControl {
     runtime: &'static Runtime,
-    last_open_flip: AtomicU64,
 }
 
 /// Why gates were not closed.
@@ -49,13 +47,13 @@ pub struct Flipped {
     pub epoch: u64,
 }
 
-/// Somebody was inside until the deadline.
+/// Somebody was inside until the deadline, or until nobody wanted to wait any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StillInside;
 
 impl SwapControl {
     pub(crate) const fn new(runtime: &'static Runtime) -> Self {
-        SwapControl { runtime, last_open_flip: AtomicU64::new(0) }
+        SwapControl { runtime }
     }
 
     /// The runtime.
@@ -80,36 +78,9 @@ impl SwapControl {
         Group { members: members.iter().map(|(c, body)| (*c, c.bind(body.clone()))).collect() }
     }
 
-    /// Publishes a group without closing a gate: older activities finish on what they began with.
-    /// `None` when another swap kept the gate beyond the deadline.
-    ///
-    /// The predecessors stay reachable, and in memory, until no older activity runs.
-    pub fn flip_open(&self, group: Group, deadline: Instant) -> Option<Flipped> {
-        let gate = self.runtime.gate();
-        if !gate.take_by(Some(deadline)) {
-            return None;
-        }
-        let since = gate.next_epoch();
-        let members: Vec<_> = group
-            .members
-            .into_iter()
-            .map(|(component, mut generation)| {
-                let predecessor: *const Binding = component.current().bound().binding();
-                generation.bound_mut().set_since(since, predecessor);
-                (component, Arc::new(generation))
-            })
-            .collect();
-        let bindings: Vec<_> = members
-            .iter()
-            .map(|(component, generation)| {
-                (component.key(), std::ptr::from_ref(generation.bound().binding()))
-            })
-            .collect();
-        let epoch = gate.flip_open(&bindings);
-        self.last_open_flip.store(epoch, Ordering::Release);
-        let before = self.runtime.publish(members, epoch);
-        gate.give_back();
-        Some(Flipped { before, epoch })
+    /// Takes the gate for one swap; `None` when another kept it beyond the deadline.
+    pub fn take(&self, deadline: Instant) -> Option<Taken> {
+        self.runtime.gate().take_by(Some(deadline)).then_some(Taken { runtime: self.runtime })
     }
 
     /// Takes the gate and closes it for a group.
@@ -128,17 +99,32 @@ impl SwapControl {
         deadline: Instant,
         patience: Duration,
     ) -> Result<Closed, NotClosed> {
-        self.pass(self.last_open_flip.load(Ordering::Acquire), deadline)
+        self.pass(self.runtime.last_open_flip(), deadline)
             .map_err(|_| NotClosed::OlderActivities)?;
-        let gate = self.runtime.gate();
-        if !gate.take_by(Some(deadline)) {
-            return Err(NotClosed::Taken);
-        }
-        gate.close(
+        let taken = self.take(deadline).ok_or(NotClosed::Taken)?;
+        self.runtime.gate().close(
             group.members.iter().map(|(component, _)| component.key()).collect(),
             Some(deadline + patience),
         );
-        Ok(Closed { runtime: self.runtime })
+        Ok(Closed(taken))
+    }
+
+    /// Waits until no activity is inside the group whose gates are closed now, as long as that is wanted.
+    ///
+    /// # Errors
+    /// One was, until the deadline or until `wanted` said no. Whoever opens the gates meanwhile ends the wait.
+    pub fn drain(&self, deadline: Instant, wanted: impl Fn() -> bool) -> Result<(), StillInside> {
+        let gate = self.runtime.gate();
+        let mut given_up = false;
+        wait_until(
+            deadline,
+            || gate.drained(),
+            |nap| {
+                given_up = !wanted();
+                given_up || gate.drained_or_sleep(nap)
+            },
+        )?;
+        if given_up { Err(StillInside) } else { Ok(()) }
     }
 
     /// Waits until no activity is older than a flip; what it replaced is then let go of.
@@ -157,13 +143,35 @@ impl SwapControl {
         Ok(())
     }
 
-    /// Keeps a generation loaded behind a component for the confirm window, or lets it go.
-    pub fn keep_predecessor(
+    /// Keeps what a component binds now loaded behind it, before a swap replaces it: trouble that comes with
+    /// the flip already finds it. `stands_in` says whether it may answer a request in which its successor
+    /// failed: not where state has moved or other members changed with it.
+    pub fn keep_predecessor(&self, component: &'static Component, stands_in: bool) {
+        component.keep_predecessor(Some((component.current(), stands_in)));
+    }
+
+    /// No rollback can bring the predecessor back any more, and no request turns to it from here on.
+    pub fn let_predecessor_go(&self, component: &'static Component) {
+        component.keep_predecessor(None);
+    }
+
+    /// Waits until no activity is on a generation that nobody turns to any more.
+    ///
+    /// # Errors
+    /// One was, until the deadline.
+    pub fn leave(
         &self,
         component: &'static Component,
-        predecessor: Option<Arc<Generation>>,
-    ) {
-        component.keep_predecessor(predecessor);
+        generation: &Generation,
+        deadline: Instant,
+    ) -> Result<(), StillInside> {
+        let gate = self.runtime.gate();
+        gate.fence();
+        let left = || gate.nobody_on(component.core().index(), generation.bound().binding());
+        wait_until(deadline, left, |nap| {
+            std::thread::sleep(nap);
+            left()
+        })
     }
 }
 
@@ -182,7 +190,7 @@ const NAP: Duration = Duration::from_micros(50);
 fn wait_until(
     deadline: Instant,
     done: impl Fn() -> bool,
-    done_or_sleep: impl Fn(Duration) -> bool,
+    mut done_or_sleep: impl FnMut(Duration) -> bool,
 ) -> Result<(), StillInside> {
     for look in 0..LOOKS + YIELDS {
         if done() {
@@ -198,56 +206,71 @@ fn wait_until(
     Ok(())
 }
 
-/// A group whose gates are closed. Dropping it opens them, on whatever is published by then.
-pub struct Closed {
+/// The gate, held for one swap: nobody else flips or closes. Dropping it opens what was closed, on whatever
+/// is published by then, and gives it back.
+pub struct Taken {
     runtime: &'static Runtime,
 }
 
-impl Closed {
-    /// Waits until no activity is inside the group.
+impl Taken {
+    /// Publishes a group without closing a gate: older activities finish on what they began with.
     ///
-    /// # Errors
-    /// One was, until the deadline.
-    pub fn drain(&self, deadline: Instant) -> Result<(), StillInside> {
+    /// The predecessors stay reachable, and in memory, until no older activity runs.
+    pub fn flip_open(&self, group: Group) -> Flipped {
         let gate = self.runtime.gate();
-        wait_until(deadline, || gate.drained(), |nap| gate.drained_or_sleep(nap))
-    }
-
-    /// Publishes the group that the gates were closed for. They stay closed.
-    pub fn flip(&self, group: Group) -> Flipped {
-        let gate = self.runtime.gate();
-        let since = gate.next_epoch();
-        let members: Vec<_> = group
-            .members
-            .into_iter()
-            .map(|(component, mut generation)| {
-                generation.bound_mut().set_since(since, std::ptr::null());
-                (component, Arc::new(generation))
-            })
-            .collect();
-        let bindings: Vec<_> = members
-            .iter()
-            .map(|(_, generation)| std::ptr::from_ref(generation.bound().binding()))
-            .collect();
-        let epoch = gate.flip_closed(&bindings);
+        let (members, bindings) = numbered(group, gate.next_epoch(), |component| {
+            std::ptr::from_ref::<Binding>(component.current().bound().binding())
+        });
+        let keys: Vec<_> = members.iter().map(|(component, _)| component.key()).collect();
+        let epoch = gate.flip_open(&keys, &bindings);
+        self.runtime.note_open_flip(epoch);
         Flipped { before: self.runtime.publish(members, epoch), epoch }
-    }
-
-    /// Opens the gates; answers when they were open.
-    pub fn open(self) -> Instant {
-        let gate = self.runtime.gate();
-        let opened = gate.open();
-        gate.give_back();
-        // What dropping does is done.
-        std::mem::forget(self);
-        opened
     }
 }
 
-impl Drop for Closed {
+impl Drop for Taken {
     fn drop(&mut self) {
         let gate = self.runtime.gate();
         gate.open();
         gate.give_back();
+    }
+}
+
+/// The members of a group as they are published: seen from an epoch on, older activities led to the
+/// predecessor.
+fn numbered(
+    group: Group,
+    since: u64,
+    predecessor: impl Fn(&Component) -> *const Binding,
+) -> (Vec<(&'static Component, Arc<Generation>)>, Vec<*const Binding>) {
+    let member = |(component, mut generation): (&'static Component, Generation)| {
+        generation.bound_mut().set_since(since, predecessor(component));
+        (component, Arc::new(generation))
+    };
+    let members: Vec<_> = group.members.into_iter().map(member).collect();
+    let bindings = members
+        .iter()
+        .map(|(_, generation)| std::ptr::from_ref(generation.bound().binding()))
+        .collect();
+    (members, bindings)
+}
+
+/// A group whose gates are closed. Dropping it opens them.
+pub struct Closed(Taken);
+
+impl Closed {
+    /// Publishes the group that the gates were closed for. They stay closed.
+    pub fn flip(&self, group: Group) -> Flipped {
+        let runtime = self.0.runtime;
+        let gate = runtime.gate();
+        let (members, bindings) = numbered(group, gate.next_epoch(), |_| std::ptr::null());
+        let epoch = gate.flip_closed(&bindings);
+        Flipped { before: runtime.publish(members, epoch), epoch }
+    }
+
+    /// Opens the gates; answers when they were open.
+    pub fn open(self) -> Instant {
+        // Dropping opens them once more, which does nothing, and gives the gate back.
+        self.0.runtime.gate().open()
     }
 }

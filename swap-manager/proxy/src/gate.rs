@@ -194,9 +194,9 @@ impl Gate {
     }
 
     /// Flips a group without closing it: every binding leads back to its predecessor.
-    pub fn flip_open(&self, members: &[(&'static GateKey, *const Binding)]) -> u64 {
+    pub fn flip_open(&self, members: &[&'static GateKey], bindings: &[*const Binding]) -> u64 {
         let _closing = self.lock();
-        for (member, binding) in members {
+        for (member, binding) in members.iter().zip(bindings) {
             member.publish(binding.cast_mut(), Ordering::Release);
         }
         self.epoch.fetch_add(1, Ordering::AcqRel) + 1
@@ -210,6 +210,11 @@ impl Gate {
     /// Whether no activity older than an epoch runs. Call [`Gate::fence`] once before asking.
     pub fn passed(&self, epoch: u64) -> bool {
         self.lanes().iter().all(|lane| lane.epoch().is_none_or(|announced| announced >= epoch))
+    }
+
+    /// Whether no activity is pinned to this binding. Call [`Gate::fence`] once before asking.
+    pub fn nobody_on(&self, component: u32, binding: *const Binding) -> bool {
+        self.lanes().iter().all(|lane| !lane.is_pinned_to(component, binding))
     }
 
     /// Makes what readers announced before now visible to this thread.

@@ -61,7 +61,7 @@ fn an_open_flip_is_seen_whole_and_keeps_its_predecessors() {
         };
         let since = gate.next_epoch();
         let (a2, b2) = (binding(2, since, a1), binding(2, since, b1));
-        let epoch = gate.flip_open(&[(a, a2), (b, b2)]);
+        let epoch = gate.flip_open(&[a, b], &[a2, b2]);
         gate.fence();
         while !gate.passed(epoch) {
             thread::yield_now();
@@ -88,10 +88,10 @@ fn two_open_flips_in_a_row_are_each_seen_whole() {
         });
         let since = gate.next_epoch();
         let (a2, b2) = (binding(2, since, a1), binding(2, since, b1));
-        gate.flip_open(&[(a, a2), (b, b2)]);
+        gate.flip_open(&[a, b], &[a2, b2]);
         let since = gate.next_epoch();
         let (a3, b3) = (binding(3, since, a2), binding(3, since, b2));
-        gate.flip_open(&[(a, a3), (b, b3)]);
+        gate.flip_open(&[a, b], &[a3, b3]);
         reader.join().unwrap();
     });
 }

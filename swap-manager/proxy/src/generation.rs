@@ -13,7 +13,7 @@ use s_sdk::hosting::{Bound, BoundSide, HostSide, Instance, StepError};
 use s_sdk::{Activity, Level};
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A module's code: its checked descriptor, and whatever keeps it loaded.
@@ -51,10 +51,52 @@ pub struct HostPart {
     component: &'static Component,
     version: String,
     critical: AtomicU32,
+    /// It was in an S-critical section at some time.
+    was_critical: AtomicBool,
     last_panic: Mutex<String>,
+    serves: AtomicBool,
+    wishes: Mutex<Vec<Wish>>,
 }
 
+/// What a module asked for before it served and what others would notice: granted when it serves, forgotten
+/// when it never does.
+type Wish = Box<dyn FnOnce(&HostPart) -> Status + Send>;
+
+/// So many wishes are kept: a module that never serves cannot fill the memory.
+const WISHES: usize = 1024;
+
 impl HostPart {
+    /// Keeps a wish until the module serves; `None` when it does, and the wish is to be granted at once.
+    fn later(&self, wish: impl FnOnce() -> Wish) -> Option<Status> {
+        if self.serves.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.serves.load(Ordering::Relaxed) {
+            return None;
+        }
+        if wishes.len() == WISHES {
+            return Some(Status::FULL);
+        }
+        wishes.push(wish());
+        Some(Status::OK)
+    }
+
+    /// The module serves from here on.
+    pub(crate) fn serve(&self) {
+        let wishes = {
+            let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
+            self.serves.store(true, Ordering::Release);
+            std::mem::take(&mut *wishes)
+        };
+        let refused =
+            wishes.into_iter().map(|wish| wish(self)).filter(|&status| status != Status::OK);
+        for status in refused {
+            let what = "an event, message, timer or subscription from before it served was refused";
+            self.log(Level::Warning, &format!("{what}: status {}", status.0));
+        }
+    }
+
     /// The message of the last panic that was caught in this instance.
     pub fn last_panic(&self) -> String {
         self.last_panic.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -87,22 +129,52 @@ impl HostSide for HostPart {
         self.runtime.link(component, behavior).map_err(|error| error.status())
     }
     fn publish(&self, tag: &str, payload: &[u8]) -> Status {
+        let later = self.later(|| {
+            let (tag, payload) = (tag.to_owned(), payload.to_vec());
+            Box::new(move |host| host.publish(&tag, &payload))
+        });
+        if let Some(status) = later {
+            return status;
+        }
         self.runtime.surroundings().publish(self.component.name(), tag, payload)
     }
     fn subscribe(&self, tag: &str, on: bool) -> Status {
+        let later = self.later(|| {
+            let tag = tag.to_owned();
+            Box::new(move |host| host.subscribe(&tag, on))
+        });
+        if let Some(status) = later {
+            return status;
+        }
         self.runtime.surroundings().subscribe(self.component.name(), tag, on)
     }
     fn set_timer(&self, id: u64, after: u64, every: u64) -> Status {
+        if let Some(status) = self.later(|| Box::new(move |host| host.set_timer(id, after, every)))
+        {
+            return status;
+        }
         self.runtime.surroundings().set_timer(self.component.name(), id, after, every)
     }
     fn cancel_timer(&self, id: u64) -> Status {
+        if let Some(status) = self.later(|| Box::new(move |host| host.cancel_timer(id))) {
+            return status;
+        }
         self.runtime.surroundings().cancel_timer(self.component.name(), id)
     }
     fn send(&self, component: &str, kind: &str, payload: &[u8]) -> Status {
+        let later = self.later(|| {
+            let (to, kind) = (component.to_owned(), kind.to_owned());
+            let payload = payload.to_vec();
+            Box::new(move |host| host.send(&to, &kind, &payload))
+        });
+        if let Some(status) = later {
+            return status;
+        }
         self.runtime.surroundings().send(component, kind, payload)
     }
     fn critical(&self, enters: bool) {
         if enters {
+            self.was_critical.store(true, Ordering::Release);
             self.critical.fetch_add(1, Ordering::AcqRel);
         } else {
             self.critical.fetch_sub(1, Ordering::AcqRel);
@@ -145,7 +217,10 @@ impl Body {
             component,
             version: descriptor.version.as_str().to_owned(),
             critical: AtomicU32::new(0),
+            was_critical: AtomicBool::new(false),
             last_panic: Mutex::default(),
+            serves: AtomicBool::new(false),
+            wishes: Mutex::default(),
         });
         let instance = Instance::init(descriptor, host, code)?;
         let methods = descriptor
@@ -200,6 +275,12 @@ impl Body {
     /// Whether the module is in an S-critical section.
     pub fn is_critical(&self) -> bool {
         self.instance.host().critical.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether the module has ever been in an S-critical section: its swaps close the gate, because a
+    /// section that begins as they flip would be cut in two.
+    pub fn was_critical(&self) -> bool {
+        self.instance.host().was_critical.load(Ordering::Acquire)
     }
 
     /// How many calls panicked in it.
@@ -294,13 +375,6 @@ impl Generation {
     /// The bound instance; none when the component is empty.
     pub fn body(&self) -> Option<&Arc<Body>> {
         self.bound.side().body.as_ref()
-    }
-
-    /// Whether the bound module carries state from version to version.
-    pub fn carries_state(&self) -> bool {
-        self.body().is_some_and(|body| {
-            body.code().descriptor().flags & s_sdk::abi::flags::CARRIES_STATE != 0
-        })
     }
 
     /// The version bound, or `(absent)`.

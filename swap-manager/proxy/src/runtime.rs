@@ -10,7 +10,7 @@ use s_sdk::abi::{BehaviorDesc, Status};
 use s_sdk::activity::MAX_COMPONENTS;
 use s_sdk::component::ComponentLink;
 use s_sdk::{Level, ProxyOf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -153,6 +153,8 @@ pub struct Runtime {
     surroundings: Arc<dyn Surroundings>,
     /// Generations that were replaced, with the epoch that no older activity may outlive them.
     replaced: Mutex<Vec<(u64, Arc<Generation>)>>,
+    /// The epoch that the last flip without a gate began.
+    last_open_flip: AtomicU64,
     next_index: AtomicU32,
     registering: Mutex<()>,
     started: Instant,
@@ -170,6 +172,7 @@ impl Runtime {
             components: RwLock::default(),
             surroundings,
             replaced: Mutex::default(),
+            last_open_flip: AtomicU64::new(0),
             next_index: AtomicU32::new(0),
             registering: Mutex::default(),
             started: Instant::now(),
@@ -179,6 +182,14 @@ impl Runtime {
 
     pub(crate) const fn gate(&'static self) -> &'static Gate {
         &self.gate
+    }
+
+    pub(crate) fn last_open_flip(&self) -> u64 {
+        self.last_open_flip.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn note_open_flip(&self, epoch: u64) {
+        self.last_open_flip.store(epoch, Ordering::Release);
     }
 
     pub(crate) const fn names(&self) -> &Names {

@@ -40,7 +40,14 @@ impl Worker {
         loop {
             let act = match &preferred {
                 Some((component, generation)) => {
-                    self.lane.begin_preferring(component.core(), generation.bound())
+                    let act = self.lane.begin_preferring(component.core(), generation.bound());
+                    // Asked again with the pin announced: whoever ends it from here on waits for this.
+                    if component.stand_in().is_some_and(|now| Arc::ptr_eq(&now, generation)) {
+                        act
+                    } else {
+                        drop(act);
+                        self.lane.begin()
+                    }
                 }
                 None => self.lane.begin(),
             };
@@ -48,26 +55,16 @@ impl Worker {
             let failed = act.finish().and_then(|index| self.runtime.by_index(index));
             let Some(component) = failed.filter(|_| attempt < ATTEMPTS) else { return answer };
             attempt += 1;
-            preferred = match component.policy() {
+            let stand_in = match component.policy() {
                 ExceptionPolicy::Fail => return answer,
-                // A predecessor that carries state gets its successor's state back first, if it is to come
-                // back at all: what it did before that would be overwritten.
-                ExceptionPolicy::RetryOnPredecessor => match component.predecessor() {
-                    Some(predecessor)
-                        if predecessor.carries_state() && component.wait_past_failure(soon()) =>
-                    {
-                        None
-                    }
-                    Some(predecessor) => Some((component, predecessor)),
-                    None => return answer,
-                },
-                ExceptionPolicy::Rollback => {
-                    if !component.wait_past_failure(soon()) {
-                        return answer;
-                    }
-                    None
-                }
+                ExceptionPolicy::RetryOnPredecessor => component.stand_in(),
+                ExceptionPolicy::Rollback => None,
             };
+            // Where nobody may stand in, the predecessor answers once it is back.
+            if stand_in.is_none() && !component.wait_past_failure(soon()) {
+                return answer;
+            }
+            preferred = stand_in.map(|generation| (component, generation));
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use s_proxy::gate::Fence;
 use s_proxy::{
-    Body, Code, Component, ExceptionPolicy, NotClosed, Runtime, RuntimeError, Surroundings,
-    SwapControl,
+    Body, Code, Component, ExceptionPolicy, Flipped, Group, NotClosed, Runtime, RuntimeError,
+    Surroundings, SwapControl,
 };
+use s_sdk::abi::Status;
 use s_sdk::error::CallErrorKind;
 use s_sdk::{Activity, CallError, Host, Module, Refusal, Value, s_module};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use template_role::{Tally, TallyProxy};
 
@@ -30,8 +31,12 @@ fn body(control: &SwapControl, component: &'static Component, code: Code) -> Arc
 fn bind(control: &SwapControl, component: &'static Component, code: Code) -> Arc<Body> {
     let body = body(control, component, code);
     let group = control.bind(&[(component, Some(Arc::clone(&body)))]);
-    control.flip_open(group, soon()).expect("the gate is free");
+    flip_open(control, group);
     body
+}
+
+fn flip_open(control: &SwapControl, group: Group) -> Flipped {
+    control.take(soon()).expect("the gate is free").flip_open(group)
 }
 
 fn first() -> Code {
@@ -99,9 +104,10 @@ fn a_closed_gate_lets_admitted_activities_pass_and_parks_the_others_for_a_bounde
     let closed = control.close(&group, deadline, Duration::ZERO).unwrap();
     assert_eq!(in_b.add(&act, 1), Ok(1), "pinned to one member, so the other lets it in");
     assert!(
-        closed.drain(Instant::now() + Duration::from_millis(20)).is_err(),
+        control.drain(Instant::now() + Duration::from_millis(20), || true).is_err(),
         "it is still inside"
     );
+    assert!(control.drain(soon(), || false).is_err(), "nobody wants to wait for it any more");
 
     let outside = std::thread::spawn(move || runtime.worker().serve(|act| in_b.total(act)));
     let parked = outside.join().unwrap();
@@ -111,7 +117,7 @@ fn a_closed_gate_lets_admitted_activities_pass_and_parks_the_others_for_a_bounde
         "nobody waits beyond the deadline"
     );
     drop(act);
-    closed.drain(soon()).unwrap();
+    control.drain(soon(), || true).unwrap();
     drop(closed);
     assert_eq!(inside.serve(|act| in_b.total(act)), Ok(1), "opened on the old version");
     assert_eq!(b.current().version(), "1.0.0");
@@ -162,10 +168,10 @@ fn no_activity_sees_half_of_a_group_however_it_is_flipped() {
             let group = control.bind(&next);
             if round % 3 == 0 {
                 let closed = control.close(&group, soon(), Duration::ZERO).unwrap();
-                closed.drain(soon()).unwrap();
+                control.drain(soon(), || true).unwrap();
                 closed.flip(group);
             } else {
-                let flipped = control.flip_open(group, soon()).unwrap();
+                let flipped = flip_open(&control, group);
                 control.pass(flipped.epoch, soon()).unwrap();
             }
         }
@@ -207,14 +213,17 @@ fn a_panicking_call_is_answered_as_the_policy_says() {
     worker.serve(|act| proxy.add(act, 4)).unwrap();
 
     let before = component.current();
+    let back = || vec![(component, before.body().cloned())];
     bind(&control, component, Code::linked(&faulty::S_MODULE));
     let panicked = Err(CallError::new(CallErrorKind::Panicked));
     component.set_policy(ExceptionPolicy::Fail);
     assert_eq!(worker.serve(|act| proxy.total(act)), panicked);
-
     component.set_policy(ExceptionPolicy::RetryOnPredecessor);
     assert_eq!(worker.serve(|act| proxy.total(act)), panicked, "no predecessor is kept");
-    control.keep_predecessor(component, Some(Arc::clone(&before)));
+
+    flip_open(&control, control.bind(&back()));
+    control.keep_predecessor(component, true);
+    let faulty = bind(&control, component, Code::linked(&faulty::S_MODULE));
     let mut tries = 0;
     let answer = worker.serve(|act| {
         tries += 1;
@@ -222,18 +231,136 @@ fn a_panicking_call_is_answered_as_the_policy_says() {
     });
     assert_eq!((answer, tries), (Ok(4), 2), "the same request, from its start, on the predecessor");
     assert_eq!(component.current().version(), "3.0.0", "which goes on serving");
-    assert_eq!(component.current().body().unwrap().panics(), 3);
+    assert_eq!(faulty.panics(), 1);
 
-    component.set_policy(ExceptionPolicy::Rollback);
+    // One that handed its state over must be brought back first, whatever the policy.
+    for policy in [ExceptionPolicy::RetryOnPredecessor, ExceptionPolicy::Rollback] {
+        component.set_policy(policy);
+        flip_open(&control, control.bind(&back()));
+        control.keep_predecessor(component, false);
+        let faulty = bind(&control, component, Code::linked(&faulty::S_MODULE));
+        std::thread::scope(|scope| {
+            let caller = scope.spawn(move || runtime.worker().serve(|act| proxy.total(act)));
+            while faulty.panics() < 1 {
+                std::thread::yield_now();
+            }
+            flip_open(&control, control.bind(&back()));
+            assert_eq!(caller.join().unwrap(), Ok(4), "the request waited for the rollback");
+        });
+    }
+}
+
+#[test]
+fn a_predecessor_is_left_only_when_no_request_is_on_it() {
+    let (runtime, control) = host();
+    let component = runtime.add_component("tally").unwrap();
+    bind(&control, component, first());
+    let proxy: TallyProxy = runtime.proxy("tally").unwrap();
+    component.set_policy(ExceptionPolicy::RetryOnPredecessor);
+    control.keep_predecessor(component, true);
+    let before = component.current();
+    bind(&control, component, Code::linked(&faulty::S_MODULE));
+
+    let (inside, go_on) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        let caller = scope.spawn(move || runtime.worker().serve(|act| proxy.total(act)));
-        while component.current().body().unwrap().panics() < 4 {
+        let caller = scope.spawn(|| {
+            runtime.worker().serve(|act| {
+                let answer = proxy.total(act);
+                if answer.is_ok() {
+                    inside.store(true, Ordering::Release);
+                    while !go_on.load(Ordering::Acquire) {
+                        std::thread::yield_now();
+                    }
+                }
+                answer
+            })
+        });
+        while !inside.load(Ordering::Acquire) {
             std::thread::yield_now();
         }
-        let back = [(component, before.body().cloned())];
-        control.flip_open(control.bind(&back), soon()).unwrap();
-        assert_eq!(caller.join().unwrap(), Ok(4), "the request waited for the rollback");
+        control.let_predecessor_go(component);
+        let shortly = Instant::now() + Duration::from_millis(20);
+        assert!(control.leave(component, &before, shortly).is_err(), "a request is on it");
+        go_on.store(true, Ordering::Release);
+        control.leave(component, &before, soon()).unwrap();
+        assert_eq!(caller.join().unwrap(), Ok(0));
     });
+    let panicked = Err(CallError::new(CallErrorKind::Panicked));
+    let answer = runtime.worker().serve(|act| proxy.total(act));
+    assert_eq!(answer, panicked, "nobody turns to it any more");
+}
+
+mod wishful {
+    //! A module that asks for everything in `init`.
+    use super::*;
+
+    pub(super) struct Wishful;
+
+    #[s_module(component = "tally", version = "4.0.0")]
+    impl Tally for Wishful {
+        fn add(&self, _: &Activity, _: u64) -> Result<u64, CallError> {
+            Ok(0)
+        }
+        fn total(&self, _: &Activity) -> Result<u64, CallError> {
+            Ok(0)
+        }
+    }
+
+    impl Module for Wishful {
+        fn init(host: Host) -> Result<Self, Refusal> {
+            let refuse = |_| Refusal("not even kept for later".to_owned());
+            host.subscribe("weather").map_err(refuse)?;
+            host.set_timer(7, Duration::from_secs(1), None).map_err(refuse)?;
+            host.publish("hello", &Value::Null).map_err(refuse)?;
+            host.send("other", "greeting", &Value::Null).map_err(refuse)?;
+            Ok(Wishful)
+        }
+    }
+}
+
+#[test]
+fn what_a_module_asks_for_before_it_serves_is_granted_with_the_flip_or_never() {
+    #[derive(Default)]
+    struct Noted(Mutex<Vec<String>>);
+    impl Noted {
+        fn note(&self, what: String) -> Status {
+            self.0.lock().unwrap().push(what);
+            Status::OK
+        }
+    }
+    impl Surroundings for Noted {
+        fn publish(&self, component: &str, tag: &str, _: &[u8]) -> Status {
+            self.note(format!("{component} publishes {tag}"))
+        }
+        fn subscribe(&self, component: &str, tag: &str, on: bool) -> Status {
+            self.note(format!("{component} subscribes {tag} {on}"))
+        }
+        fn set_timer(&self, component: &str, id: u64, after: u64, _: u64) -> Status {
+            self.note(format!("{component} sets {id} to {after}"))
+        }
+        fn send(&self, component: &str, kind: &str, _: &[u8]) -> Status {
+            self.note(format!("{component} is sent {kind}"))
+        }
+    }
+    let noted = Arc::new(Noted::default());
+    let (runtime, control) = Runtime::start(Arc::clone(&noted) as _, Fence::Everywhere);
+    let component = runtime.add_component("tally").unwrap();
+    let all = || std::mem::take(&mut *noted.0.lock().unwrap());
+
+    drop(body(&control, component, Code::linked(&wishful::S_MODULE)));
+    assert_eq!(all(), [""; 0], "one that never serves has asked for nothing");
+
+    let body = body(&control, component, Code::linked(&wishful::S_MODULE));
+    let group = control.bind(&[(component, Some(body))]);
+    assert_eq!(all(), [""; 0]);
+    flip_open(&control, group);
+    let wanted = [
+        "tally subscribes weather true",
+        "tally sets 7 to 1000000000",
+        "tally publishes hello",
+        "other is sent greeting",
+    ];
+    assert_eq!(all(), wanted, "in the order of asking");
 }
 
 #[test]

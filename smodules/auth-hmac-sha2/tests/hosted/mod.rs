@@ -25,6 +25,7 @@ pub(crate) fn serve(
     let component = runtime.component(name).unwrap_or_else(|| runtime.add_component(name).unwrap());
     let body = control.create(component, Code::linked(module)).unwrap();
     let soon = Instant::now() + Duration::from_secs(10);
-    control.flip_open(control.bind(&[(component, Some(body))]), soon).unwrap();
+    let group = control.bind(&[(component, Some(body))]);
+    control.take(soon).unwrap().flip_open(group);
     component
 }
