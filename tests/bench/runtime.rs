@@ -121,6 +121,7 @@ fn run(options: &Options) -> Result<(), Error> {
             "blackout_us",
             json!({ "0": all.nothing, "64KiB": all.small, "16MiB": all.large, "resident_1000000": all.resident }),
         );
+        put("blackout_64KiB_phases_us", json!(all.small_phases));
     }
     if wanted("group") {
         let spread = swaps::group(&maker, &parent, many(300, 30), &mut ledger, &progress)?;

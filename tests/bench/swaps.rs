@@ -7,6 +7,8 @@ use crate::host::{Callers, Error, Host, Maker, Package, Seen, component_name};
 use crate::report::{Progress, Spread};
 use crate::role::Bench as _;
 use s_tests::roles::{Rows as _, RowsProxy};
+use s_transaction::{Outcome, Phase};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -71,17 +73,19 @@ fn under_callers(
     Ok(())
 }
 
-fn blackout(host: &mut Host, into: &mut Spread) -> Result<(), Error> {
+fn blackout(host: &mut Host, into: &mut Spread) -> Result<Outcome, Error> {
     let outcome = host.swap()?;
     let blackout = outcome.blackout.ok_or("a swap with state did not close its gate")?;
     into.add(blackout.as_secs_f64() * 1e6);
-    Ok(())
+    Ok(outcome)
 }
 
 /// Blackouts by what is carried.
 pub(crate) struct Blackouts {
     pub(crate) nothing: Spread,
     pub(crate) small: Spread,
+    /// What the phases behind the closed gate take of that; the commit lasts until the record is durable.
+    pub(crate) small_phases: BTreeMap<&'static str, Spread>,
     pub(crate) large: Spread,
     pub(crate) resident: Spread,
 }
@@ -95,12 +99,14 @@ pub(crate) fn blackouts(
     progress: &Progress,
 ) -> Result<Blackouts, Error> {
     const TURNS: usize = 10;
+    const SMALL: u64 = 64 << 10;
     let versions = maker.versions("bench", 0)?;
     let mut host = one(maker, parent, versions, false)?;
     let mut rows = resident_host(maker, parent, progress)?;
     let mut all = Blackouts {
         nothing: Spread::default(),
         small: Spread::default(),
+        small_phases: BTreeMap::new(),
         large: Spread::default(),
         resident: Spread::default(),
     };
@@ -108,13 +114,25 @@ pub(crate) fn blackouts(
         progress.say(&format!("blackouts, turn {} of {TURNS}", turn + 1));
         let kinds = [
             (0, swaps, &mut all.nothing),
-            (64 << 10, swaps, &mut all.small),
+            (SMALL, swaps, &mut all.small),
             (16 << 20, swaps / 10, &mut all.large),
         ];
         for (octets, swaps, spread) in kinds {
             resize(&host, octets)?;
             under_callers(&mut host, ledger, |host| {
-                (0..swaps.div_ceil(TURNS)).try_for_each(|_| blackout(host, spread))
+                for _ in 0..swaps.div_ceil(TURNS) {
+                    let outcome = blackout(host, spread)?;
+                    let behind = [Phase::Quiesce, Phase::MapState, Phase::Commit];
+                    for span in outcome
+                        .phases
+                        .iter()
+                        .filter(|span| octets == SMALL && behind.contains(&span.phase))
+                    {
+                        let took = span.took.as_secs_f64() * 1e6;
+                        all.small_phases.entry(span.phase.name()).or_default().add(took);
+                    }
+                }
+                Ok(())
             })?;
         }
         let proxy: RowsProxy = rows.runtime.proxy("rows")?;
@@ -123,8 +141,8 @@ pub(crate) fn blackouts(
             proxy.get(act, 4711)?;
             Ok((3, proxy.count(act)?.version == first))
         });
-        let done =
-            (0..swaps.div_ceil(TURNS)).try_for_each(|_| blackout(&mut rows, &mut all.resident));
+        let done = (0..swaps.div_ceil(TURNS))
+            .try_for_each(|_| blackout(&mut rows, &mut all.resident).map(drop));
         let seen = callers.stop();
         done?;
         ledger.add(seen, seen.answered);
@@ -169,7 +187,7 @@ pub(crate) fn group(
     let mut host = Host::start(maker, parent, &names, packages, false)?;
     let mut spread = Spread::default();
     under_callers(&mut host, ledger, |host| {
-        (0..swaps).try_for_each(|_| blackout(host, &mut spread))
+        (0..swaps).try_for_each(|_| blackout(host, &mut spread).map(drop))
     })?;
     Ok(spread)
 }
@@ -285,7 +303,7 @@ fn resident_kib() -> Result<i64, Error> {
 fn mapped_modules() -> Result<usize, Error> {
     let maps = std::fs::read_to_string("/proc/self/maps")?;
     let modules = maps.lines().filter(|line| line.contains("s-module:"));
-    let inodes: std::collections::BTreeSet<_> =
+    let inodes: BTreeSet<_> =
         modules.filter_map(|line| line.split_ascii_whitespace().nth(4)).collect();
     Ok(inodes.len())
 }

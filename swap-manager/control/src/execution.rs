@@ -445,7 +445,8 @@ impl Execution {
     /// from the moment they are closed, so that it opens them without waiting for the drain.
     fn close(&self, action: Action, group: Group, until: Instant) -> Result<(), String> {
         let control = &self.inner.control;
-        let closed = control.close(&group, until, self.patience).map_err(|why| why.to_string())?;
+        let (closed, drain) =
+            control.close(&group, until, self.patience).map_err(|why| why.to_string())?;
         {
             let mut gate = lock(&self.gate);
             if !self.is_awaited(action) {
@@ -453,7 +454,7 @@ impl Execution {
             }
             (gate.closed, gate.group) = (Some(closed), Some(group));
         }
-        let drained = control.drain(until, || self.is_awaited(action));
+        let drained = drain.wait(until, || self.is_awaited(action));
         if !self.is_awaited(action) {
             return Err("too late".into());
         }

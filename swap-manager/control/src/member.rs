@@ -282,9 +282,8 @@ impl Member {
             let mut sealed = None;
             let admitted = admit_placed(Arc::clone(bytes), &conditions, |manifest, code| {
                 // Hashed in here, where nobody can change it any more: that hash is the one admitted.
-                let digest = sealed
-                    .insert(Sealed::new(manifest.module.name.as_str(), code, None)?)
-                    .digest();
+                let digest =
+                    sealed.insert(Sealed::new(manifest.module.name.as_str(), code, None)?).digest();
                 Ok::<_, NotAdmitted>(Digest(digest.0))
             })
             .map_err(|why| why.to_string())?;

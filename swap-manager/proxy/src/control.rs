@@ -9,11 +9,14 @@ use crate::runtime::Runtime;
 use s_sdk::component::Binding;
 use s_sdk::hosting::StepError;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Control over a runtime's gates and generations.
 pub struct SwapControl {
     runtime: &'static Runtime,
+    /// No activity is older than this epoch: seen once, true for ever.
+    passed: AtomicU64,
 }
 
 /// Why gates were not closed.
@@ -53,7 +56,7 @@ pub struct StillInside;
 
 impl SwapControl {
     pub(crate) const fn new(runtime: &'static Runtime) -> Self {
-        SwapControl { runtime }
+        SwapControl { runtime, passed: AtomicU64::new(0) }
     }
 
     /// The runtime.
@@ -98,33 +101,17 @@ impl SwapControl {
         group: &Group,
         deadline: Instant,
         patience: Duration,
-    ) -> Result<Closed, NotClosed> {
+    ) -> Result<(Closed, Drain), NotClosed> {
         self.pass(self.runtime.last_open_flip(), deadline)
             .map_err(|_| NotClosed::OlderActivities)?;
         let taken = self.take(deadline).ok_or(NotClosed::Taken)?;
-        self.runtime.gate().close(
-            group.members.iter().map(|(component, _)| component.key()).collect(),
-            Some(deadline + patience),
-        );
-        Ok(Closed(taken))
-    }
-
-    /// Waits until no activity is inside the group whose gates are closed now, as long as that is wanted.
-    ///
-    /// # Errors
-    /// One was, until the deadline or until `wanted` said no. Whoever opens the gates meanwhile ends the wait.
-    pub fn drain(&self, deadline: Instant, wanted: impl Fn() -> bool) -> Result<(), StillInside> {
-        let gate = self.runtime.gate();
-        let mut given_up = false;
-        wait_until(
-            deadline,
-            || gate.drained(),
-            |nap| {
-                given_up = !wanted();
-                given_up || gate.drained_or_sleep(nap)
-            },
-        )?;
-        if given_up { Err(StillInside) } else { Ok(()) }
+        let keys: Vec<_> = group.members.iter().map(|(component, _)| component.key()).collect();
+        let drain = Drain {
+            runtime: self.runtime,
+            members: keys.iter().map(|key| key.core().index()).collect(),
+        };
+        self.runtime.gate().close(keys, Some(deadline + patience));
+        Ok((Closed(taken), drain))
     }
 
     /// Waits until no activity is older than a flip; what it replaced is then let go of.
@@ -133,12 +120,15 @@ impl SwapControl {
     /// One was, until the deadline.
     pub fn pass(&self, epoch: u64, deadline: Instant) -> Result<(), StillInside> {
         let gate = self.runtime.gate();
-        gate.fence();
-        let passed = || gate.passed(epoch);
-        wait_until(deadline, passed, |nap| {
-            std::thread::sleep(nap);
-            passed()
-        })?;
+        if self.passed.load(Ordering::Acquire) < epoch {
+            gate.fence();
+            let passed = || gate.passed(epoch);
+            wait_until(deadline, passed, |nap| {
+                std::thread::sleep(nap);
+                passed()
+            })?;
+            self.passed.fetch_max(epoch, Ordering::AcqRel);
+        }
         self.runtime.let_go_before(epoch);
         Ok(())
     }
@@ -253,6 +243,32 @@ fn numbered(
         .map(|(_, generation)| std::ptr::from_ref(generation.bound().binding()))
         .collect();
     (members, bindings)
+}
+
+/// Whoever was inside a group when its gates closed.
+pub struct Drain {
+    runtime: &'static Runtime,
+    members: Vec<u32>,
+}
+
+impl Drain {
+    /// Waits until nobody is inside, as long as that is wanted.
+    ///
+    /// # Errors
+    /// Somebody was, until the deadline or until `wanted` said no.
+    pub fn wait(&self, deadline: Instant, wanted: impl Fn() -> bool) -> Result<(), StillInside> {
+        let gate = self.runtime.gate();
+        let mut given_up = false;
+        wait_until(
+            deadline,
+            || gate.drained(&self.members),
+            |nap| {
+                given_up = !wanted();
+                given_up || gate.drained_or_sleep(&self.members, nap)
+            },
+        )?;
+        if given_up { Err(StillInside) } else { Ok(()) }
+    }
 }
 
 /// A group whose gates are closed. Dropping it opens them.

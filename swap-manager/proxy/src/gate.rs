@@ -140,15 +140,10 @@ impl Gate {
         self.fence.fence();
     }
 
-    /// Whether no activity is inside the closed group.
-    pub fn drained(&self) -> bool {
-        self.nobody_in(&self.lock())
-    }
-
-    fn nobody_in(&self, closing: &Closing) -> bool {
-        self.lanes()
-            .iter()
-            .all(|lane| !closing.members.iter().any(|member| lane.is_pinned(member.core().index())))
+    /// Whether no activity is inside a closed group.
+    pub fn drained(&self, members: &[u32]) -> bool {
+        let inside = |lane: &LaneWatch| members.iter().any(|&member| lane.is_pinned(member));
+        !self.lanes().iter().any(inside)
     }
 
     /// Whether no activity is inside the closed group; if one is, sleeps until a caller comes to the closed
@@ -156,9 +151,9 @@ impl Gate {
     ///
     /// Whoever is inside and not running waits for a processor, perhaps for this very one: sleeping gives it
     /// away at once and keeps this thread's claim to get it back, which yielding would forfeit.
-    pub fn drained_or_sleep(&self, at_most: Duration) -> bool {
+    pub fn drained_or_sleep(&self, members: &[u32], at_most: Duration) -> bool {
         let closing = self.lock();
-        if self.nobody_in(&closing) {
+        if self.drained(members) {
             return true;
         }
         // Callers take the same lock before they tell of their arrival: none is missed in between. The

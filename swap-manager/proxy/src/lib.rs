@@ -22,7 +22,7 @@ mod runtime;
 mod worker;
 
 pub use component::{Component, ExceptionPolicy};
-pub use control::{Closed, Flipped, Group, NotClosed, StillInside, SwapControl, Taken};
+pub use control::{Closed, Drain, Flipped, Group, NotClosed, StillInside, SwapControl, Taken};
 pub use generation::{Body, Code, Generation, HostPart};
 pub use names::Named;
 pub use runtime::{Runtime, RuntimeError, Surroundings, Table};

@@ -101,13 +101,13 @@ fn a_closed_gate_lets_admitted_activities_pass_and_parks_the_others_for_a_bounde
     let next = [a, b].map(|component| (component, Some(body(&control, component, second()))));
     let deadline = Instant::now() + Duration::from_millis(200);
     let group = control.bind(&next);
-    let closed = control.close(&group, deadline, Duration::ZERO).unwrap();
+    let (closed, drain) = control.close(&group, deadline, Duration::ZERO).unwrap();
     assert_eq!(in_b.add(&act, 1), Ok(1), "pinned to one member, so the other lets it in");
     assert!(
-        control.drain(Instant::now() + Duration::from_millis(20), || true).is_err(),
+        drain.wait(Instant::now() + Duration::from_millis(20), || true).is_err(),
         "it is still inside"
     );
-    assert!(control.drain(soon(), || false).is_err(), "nobody wants to wait for it any more");
+    assert!(drain.wait(soon(), || false).is_err(), "nobody wants to wait for it any more");
 
     let outside = std::thread::spawn(move || runtime.worker().serve(|act| in_b.total(act)));
     let parked = outside.join().unwrap();
@@ -117,7 +117,7 @@ fn a_closed_gate_lets_admitted_activities_pass_and_parks_the_others_for_a_bounde
         "nobody waits beyond the deadline"
     );
     drop(act);
-    control.drain(soon(), || true).unwrap();
+    drain.wait(soon(), || true).unwrap();
     drop(closed);
     assert_eq!(inside.serve(|act| in_b.total(act)), Ok(1), "opened on the old version");
     assert_eq!(b.current().version(), "1.0.0");
@@ -167,8 +167,8 @@ fn no_activity_sees_half_of_a_group_however_it_is_flipped() {
             let next = [a, b].map(|component| (component, Some(body(&control, component, code()))));
             let group = control.bind(&next);
             if round % 3 == 0 {
-                let closed = control.close(&group, soon(), Duration::ZERO).unwrap();
-                control.drain(soon(), || true).unwrap();
+                let (closed, drain) = control.close(&group, soon(), Duration::ZERO).unwrap();
+                drain.wait(soon(), || true).unwrap();
                 closed.flip(group);
             } else {
                 let flipped = flip_open(&control, group);

@@ -250,8 +250,9 @@ impl Bench {
             descriptor.map(|d| self.control.create(self.component, Code::linked(d)).unwrap());
         let before: Option<Arc<Body>> = self.component.current().body().cloned();
         let group = self.control.bind(&[(self.component, next.clone())]);
-        let closed = self.control.close(&group, soon(), Duration::ZERO).expect("the gate is ours");
-        self.control.drain(soon(), || true).unwrap();
+        let (closed, drain) =
+            self.control.close(&group, soon(), Duration::ZERO).expect("the gate is ours");
+        drain.wait(soon(), || true).unwrap();
         if let Some(before) = &before {
             before.instance().hold().unwrap();
             if let Some(next) = &next {
@@ -388,8 +389,8 @@ fn a_closed_gate_lets_the_queue_grow_and_a_full_mailbox_is_reported() {
     bench.swap(Some(&old::S_MODULE), false);
     let next = bench.control.create(bench.component, Code::linked(&new::S_MODULE)).unwrap();
     let group = bench.control.bind(&[(bench.component, Some(next))]);
-    let closed = bench.control.close(&group, soon(), Duration::ZERO).unwrap();
-    bench.control.drain(soon(), || true).unwrap();
+    let (closed, drain) = bench.control.close(&group, soon(), Duration::ZERO).unwrap();
+    drain.wait(soon(), || true).unwrap();
 
     for number in 0..4 {
         bench.mailbox.send_timeout("work", &numbered(0, number), LONG).unwrap();
@@ -448,7 +449,7 @@ fn a_swap_that_overruns_its_deadline_costs_no_message() {
     bench.swap(Some(&old::S_MODULE), false);
     let next = bench.control.create(bench.component, Code::linked(&new::S_MODULE)).unwrap();
     let group = bench.control.bind(&[(bench.component, Some(next))]);
-    let closed = bench
+    let (closed, _) = bench
         .control
         .close(&group, Instant::now() + Duration::from_millis(5), Duration::ZERO)
         .unwrap();
@@ -552,8 +553,8 @@ fn a_message_that_a_new_version_cannot_handle_is_handled_after_the_rollback_befo
         std::thread::yield_now();
     }
     let group = bench.control.bind(&[(bench.component, Some(predecessor))]);
-    let closed = bench.control.close(&group, soon(), Duration::ZERO).unwrap();
-    bench.control.drain(soon(), || true).unwrap();
+    let (closed, drain) = bench.control.close(&group, soon(), Duration::ZERO).unwrap();
+    drain.wait(soon(), || true).unwrap();
     closed.flip(group);
     closed.open();
     assert!(bench.mailbox.wait_at_rest(LONG));
