@@ -24,6 +24,6 @@ pub use descriptor::{DescriptorError, InstanceGuard, LoadedModule, Origin};
 pub use elf::{Elf, ElfError, inspect};
 pub use ledger::Tally;
 pub use library::LoadError;
-pub use maps::keep_open as keep_maps_open;
+pub use maps::{QUERY as MAPS_QUERY, keep_open as keep_maps_open};
 pub use sealed::{Digest, SealError, Sealed};
 pub use unload::{Budget, BudgetExhausted, Loader, PinReason, Pinned, Unload};

@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 
 const SEALS: SealFlags =
     SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::WRITE).union(SealFlags::SEAL);
@@ -68,6 +69,24 @@ pub enum SealError {
     },
 }
 
+/// The digest of what a file holds. Read piece by piece: mapping all of it costs more than the copies.
+fn digest_of(file: &File) -> io::Result<Digest> {
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 64 * 1024];
+    let mut at = 0;
+    loop {
+        match file.read_at(&mut piece, at) {
+            Ok(0) => return Ok(Digest(hash.finalize().into())),
+            Ok(n) => {
+                hash.update(&piece[..n]);
+                at += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// A module's bytes, sealed; stays open for as long as they are mapped.
 #[derive(Debug)]
 pub struct Sealed {
@@ -89,15 +108,12 @@ impl Sealed {
         let mut file = File::from(fd);
         file.write_all(octets)?;
         rustix::fs::fcntl_add_seals(&file, SEALS).map_err(io::Error::from)?;
-        let mut sealed =
-            Sealed { fd: file.into(), len: octets.len(), digest: Digest([0; 32]), name };
-        let digest = Digest::of(sealed.map()?.as_slice());
-        sealed.digest = digest;
+        let digest = digest_of(&file)?;
         match expected {
-            Some(expected) if expected != sealed.digest => {
-                Err(SealError::OtherDigest { expected, found: sealed.digest })
+            Some(expected) if expected != digest => {
+                Err(SealError::OtherDigest { expected, found: digest })
             }
-            _ => Ok(sealed),
+            _ => Ok(Sealed { fd: file.into(), len: octets.len(), digest, name }),
         }
     }
 
@@ -143,7 +159,7 @@ impl Sealed {
                 std::ptr::null_mut(),
                 self.len,
                 libc::PROT_READ,
-                libc::MAP_PRIVATE | libc::MAP_POPULATE,
+                libc::MAP_PRIVATE,
                 self.fd.as_raw_fd(),
                 0,
             )
@@ -188,7 +204,6 @@ impl Drop for Map<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::FileExt;
 
     #[test]
     fn what_is_sealed_cannot_be_written() {
@@ -211,6 +226,12 @@ mod tests {
             Sealed::new("x", b"abd", Some(digest)),
             Err(SealError::OtherDigest { .. })
         ));
+    }
+
+    #[test]
+    fn the_digest_is_of_all_octets_in_their_order() {
+        let octets: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
+        assert_eq!(Sealed::new("x", &octets, None).unwrap().digest(), Digest::of(&octets));
     }
 
     #[test]

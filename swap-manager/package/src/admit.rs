@@ -1,6 +1,7 @@
 //! Admission: the one way from bytes to a package whose code may be loaded.
 //! Never asks the clock and reads no file. Invariant: an [`Admitted`] exists only if every check below
-//! passed on the very bytes that it holds, so who has one need not ask again.
+//! passed on the very bytes that it holds, so who has one need not ask again. Of [`admit_placed`] the code's
+//! digest is that of the placed copy: the copy is what may run then, and nothing else.
 //!
 //! The checks, in this order:
 //! 1. the size of the whole, then of each entry ([`Archive::read`]);
@@ -15,11 +16,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::archive::{Archive, ArchiveFault, Limits};
 use crate::envelope::{Envelope, EnvelopeFault, MANIFEST_TYPE};
 use crate::key::KeyId;
-use crate::manifest::{Code, Manifest, ManifestFault};
+use crate::manifest::{Manifest, ManifestFault};
 use crate::text::{Digest, Name, Triple};
 use crate::timestamp::Timestamp;
 use crate::trust::{TrustStore, has_expired};
@@ -62,13 +64,13 @@ pub struct UsedOverride {
 /// A package that passed every check, with the bytes that were checked. Nothing else can make one:
 ///
 /// ```compile_fail
-/// fn forged(package: Vec<u8>, real: s_package::Admitted) -> s_package::Admitted {
+/// fn forged(package: std::sync::Arc<[u8]>, real: s_package::Admitted) -> s_package::Admitted {
 ///     s_package::Admitted { package, ..real }
 /// }
 /// ```
 #[derive(Clone)]
 pub struct Admitted {
-    package: Vec<u8>,
+    package: Arc<[u8]>,
     code: Range<usize>,
     digest: Digest,
     manifest: Manifest,
@@ -340,15 +342,34 @@ impl Refusal {
 }
 
 /// Proves a package, or says why not. What comes out holds the very bytes that were proven.
-pub fn admit(package: Vec<u8>, conditions: &Conditions<'_>) -> Result<Admitted, Refusal> {
+pub fn admit(
+    package: impl Into<Arc<[u8]>>,
+    conditions: &Conditions<'_>,
+) -> Result<Admitted, Refusal> {
+    admit_placed(package, conditions, |_, code| Ok(Digest::of(code)))
+}
+
+/// Like [`admit`], but this host's code is hashed where it will run: `place` is given the signed manifest
+/// and the code, puts the code there, and answers the SHA-256 of what lies there then. That digest is
+/// the one that is compared with the manifest, so no second one is needed before the code is loaded.
+///
+/// It is called after the signatures, the window, the target and the size were checked. What it placed
+/// may be used only if the answer is a package.
+pub fn admit_placed<E: From<Refusal>>(
+    package: impl Into<Arc<[u8]>>,
+    conditions: &Conditions<'_>,
+    place: impl FnOnce(&Manifest, &[u8]) -> Result<Digest, E>,
+) -> Result<Admitted, E> {
+    let package = package.into();
     // 1. Sizes, before anything is parsed.
-    let archive = Archive::read(&package, &conditions.limits)?;
+    let archive = Archive::read(&package, &conditions.limits).map_err(Refusal::from)?;
 
     // 2. Well formed, and one manifest only.
-    let manifest = Manifest::parse(archive.manifest)?;
-    let envelope = Envelope::parse(archive.signatures.ok_or(Refusal::Unsigned)?, MANIFEST_TYPE)?;
+    let manifest = Manifest::parse(archive.manifest).map_err(Refusal::from)?;
+    let signatures = archive.signatures.ok_or(Refusal::Unsigned)?;
+    let envelope = Envelope::parse(signatures, MANIFEST_TYPE).map_err(Refusal::from)?;
     if envelope.payload() != archive.manifest {
-        return Err(Refusal::ManifestNotSigned);
+        return Err(Refusal::ManifestNotSigned.into());
     }
 
     // 3. Signed by enough keys that may.
@@ -357,10 +378,10 @@ pub fn admit(package: Vec<u8>, conditions: &Conditions<'_>) -> Result<Admitted, 
     // 4. In its time.
     let now = conditions.now;
     if let Some(not_before) = manifest.not_before.filter(|&not_before| now < not_before) {
-        return Err(Refusal::NotYetValid { not_before, now });
+        return Err(Refusal::NotYetValid { not_before, now }.into());
     }
     if let Some(expires) = manifest.expires.filter(|&expires| now >= expires) {
-        return Err(Refusal::Expired { expires, now });
+        return Err(Refusal::Expired { expires, now }.into());
     }
 
     // 5. For this host.
@@ -369,11 +390,19 @@ pub fn admit(package: Vec<u8>, conditions: &Conditions<'_>) -> Result<Admitted, 
         return Err(Refusal::WrongTarget {
             wanted: conditions.target.clone(),
             found: found.join(", "),
-        });
+        }
+        .into());
     }
 
     // 6. The code that was signed, for every target: a package is whole or it is refused.
-    check_code(&archive, &manifest)?;
+    let mut place = Some(place);
+    check_code(&archive, &manifest, |target, code| match place.take() {
+        Some(place) if target == conditions.target => place(&manifest, code),
+        kept => {
+            place = kept;
+            Ok(Digest::of(code))
+        }
+    })?;
     // Present: step 5 found this target in the manifest, and the archive has the same targets.
     let code = archive.code[conditions.target];
     // Code is a slice of `package`, so the distance of their starts is where the code lies in it.
@@ -441,24 +470,30 @@ fn check_signers(
     })
 }
 
-/// Whether the code objects are those of the manifest, no more and no fewer.
-pub(crate) fn check_code(archive: &Archive<'_>, manifest: &Manifest) -> Result<(), Refusal> {
+/// Whether the code objects are those of the manifest, no more and no fewer. `digest` answers the SHA-256
+/// of a code object whose size is right.
+pub(crate) fn check_code<E: From<Refusal>>(
+    archive: &Archive<'_>,
+    manifest: &Manifest,
+    mut digest: impl FnMut(&Triple, &[u8]) -> Result<Digest, E>,
+) -> Result<(), E> {
     let in_one_only = archive
         .code
         .keys()
         .find(|&target| !manifest.targets.contains_key(target))
         .or_else(|| manifest.targets.keys().find(|&target| !archive.code.contains_key(target)));
     if let Some(target) = in_one_only {
-        return Err(Refusal::TargetsDiffer { target: target.clone() });
+        return Err(Refusal::TargetsDiffer { target: target.clone() }.into());
     }
     for (target, bytes) in &archive.code {
-        let (found, signed) = (Code::of(bytes), manifest.targets[target]);
-        let target = target.clone();
-        if found.size != signed.size {
-            return Err(Refusal::CodeSize { target, found: found.size, signed: signed.size });
+        let (size, signed) = (bytes.len() as u64, manifest.targets[target]);
+        if size != signed.size {
+            let target = target.clone();
+            return Err(Refusal::CodeSize { target, found: size, signed: signed.size }.into());
         }
-        if found.sha256 != signed.sha256 {
-            return Err(Refusal::CodeDigest { target, found: found.sha256, signed: signed.sha256 });
+        let (found, signed) = (digest(target, bytes)?, signed.sha256);
+        if found != signed {
+            return Err(Refusal::CodeDigest { target: target.clone(), found, signed }.into());
         }
     }
     Ok(())

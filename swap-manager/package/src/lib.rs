@@ -68,7 +68,9 @@ pub mod make;
 pub mod text;
 pub mod timestamp;
 
-pub use admit::{Admitted, Conditions, Fault, Override, Refusal, UsedOverride, admit};
+pub use admit::{
+    Admitted, Conditions, Fault, Override, Refusal, UsedOverride, admit, admit_placed,
+};
 pub use archive::{Archive, ArchiveFault, Limits};
 pub use envelope::{Envelope, EnvelopeFault};
 pub use key::{KeyFault, KeyId, PublicKey, SecretKey};

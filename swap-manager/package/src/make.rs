@@ -9,7 +9,7 @@ use crate::archive::{Archive, Limits};
 use crate::envelope::{Envelope, MANIFEST_TYPE};
 use crate::key::SecretKey;
 use crate::manifest::{Code, Facts, Manifest, ManifestFault, SCHEMA};
-use crate::text::Triple;
+use crate::text::{Digest, Triple};
 use crate::timestamp::Timestamp;
 
 /// What the person who packs decides; all else in a manifest comes from the code.
@@ -39,7 +39,8 @@ pub fn pack(
 /// Adds a signature to a package that holds together. The same key signs once.
 pub fn sign(package: &[u8], key: &SecretKey, limits: &Limits) -> Result<Vec<u8>, Refusal> {
     let archive = Archive::read(package, limits)?;
-    check_code(&archive, &Manifest::parse(archive.manifest)?)?;
+    let manifest = Manifest::parse(archive.manifest)?;
+    check_code(&archive, &manifest, |_, code| Ok::<_, Refusal>(Digest::of(code)))?;
     let mut envelope = match archive.signatures {
         Some(signatures) => Envelope::parse(signatures, MANIFEST_TYPE)?,
         None => Envelope::new(MANIFEST_TYPE, archive.manifest.to_vec()),

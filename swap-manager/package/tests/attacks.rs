@@ -11,8 +11,8 @@ use common::*;
 use s_package::archive::receive;
 use s_package::envelope::{MANIFEST_TYPE, TRUST_TYPE};
 use s_package::{
-    Admitted, Archive, ArchiveFault, Digest, Envelope, Fault, Limits, Override, Refusal, Release,
-    TrustStore, UsedOverride, admit, pack, sign,
+    Admitted, Archive, ArchiveFault, Digest, Envelope, Fault, Limits, Manifest, Override, Refusal,
+    Release, TrustStore, UsedOverride, admit_placed, pack, sign,
 };
 use tar::{EntryType, Header};
 
@@ -56,6 +56,13 @@ impl Case {
     }
 
     fn admit(self) -> Result<Admitted, Refusal> {
+        self.admit_placed(|_, code| Ok(Digest::of(code)))
+    }
+
+    fn admit_placed(
+        self,
+        place: impl FnOnce(&Manifest, &[u8]) -> Result<Digest, Refusal>,
+    ) -> Result<Admitted, Refusal> {
         let recorded_epochs =
             self.recorded.map(|epoch| (name("security.core"), epoch)).into_iter().collect();
         let conditions = s_package::Conditions {
@@ -66,7 +73,7 @@ impl Case {
             operator: self.operator,
             limits: self.limits,
         };
-        admit(self.package, &conditions)
+        admit_placed(self.package, &conditions, place)
     }
 
     fn refused(self) -> Refusal {
@@ -145,6 +152,57 @@ fn good_package() {
     );
     assert_eq!(admitted.used_override(), None);
     assert_eq!(Case { target: ARM, ..Case::good() }.admit().unwrap().code(), b"arm");
+}
+
+// --- The place where the code will run ---
+
+#[test]
+fn code_changed_on_its_way_to_its_place() {
+    let mut lies_there = Vec::new();
+    let refusal = Case::good().admit_placed(|_, code| {
+        lies_there = code.to_vec();
+        lies_there[0] ^= 1;
+        Ok(Digest::of(&lies_there))
+    });
+    let Err(Refusal::CodeDigest { target, found, signed }) = refusal else { panic!("{refusal:?}") };
+    assert_eq!((target, signed), (triple(LINUX), Digest::of(CODE)));
+    assert_eq!(found, Digest::of(&lies_there));
+}
+
+#[test]
+fn code_that_could_not_be_placed() {
+    let refusal = Case::good().admit_placed(|_, _| Err(Refusal::Unsigned));
+    assert_eq!(refusal.unwrap_err(), Refusal::Unsigned);
+}
+
+#[test]
+fn only_this_hosts_code_is_placed_and_once() {
+    let mut placed = Vec::new();
+    let admitted = Case { target: ARM, ..Case::good() }.admit_placed(|manifest, code| {
+        assert_eq!(manifest.module.component, name("security.core"));
+        placed.push(code.to_vec());
+        Ok(Digest::of(code))
+    });
+    assert_eq!(admitted.unwrap().code(), b"arm");
+    assert_eq!(placed, [b"arm"]);
+}
+
+#[test]
+fn nothing_is_placed_of_a_package_that_nobody_vouches_for() {
+    let longer = |parts: &mut Parts| {
+        parts.code.values_mut().for_each(|code| code.push(0));
+    };
+    let not_yet = Release { not_before: Some(time("2027-01-01T00:00:00Z")), ..Release::default() };
+    let refused = [
+        Case::signed_by(&[]),
+        Case::signed_by(&["mallory"]),
+        Case::released(&["alice"], not_yet),
+        Case::good().with_parts(longer),
+        Case::good().with_parts(|parts| parts.manifest.push(b' ')),
+    ];
+    for case in refused {
+        case.admit_placed(|_, _| panic!("it was placed")).expect_err("it must be refused");
+    }
 }
 
 // --- The bytes ---

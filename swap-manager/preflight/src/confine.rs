@@ -1,8 +1,9 @@
 //! What the child gives up before a module may run in it.
 //!
-//! Two filters of system calls, both lists of what is allowed: the first lets the dynamic linker work, the
-//! second, laid over it before the module's first function is called, takes files away. Neither knows
-//! threads, processes, sockets or tracing. A call outside the list ends the child with its number.
+//! Two filters of system calls. The first is a list of what is allowed, and lets the dynamic linker work; it
+//! knows no threads, processes, sockets or tracing. The second is laid over it before the module's first
+//! function is called, and takes back what only the linker needed, files above all: both filters must
+//! allow a call, so it need not repeat the list. A call that is not allowed ends the child with its number.
 #![expect(unsafe_code, reason = "a signal handler that may use nothing but plain system calls")]
 
 use crate::frame::{FORBIDDEN, HEADER};
@@ -153,30 +154,42 @@ pub(crate) fn while_loading() -> std::result::Result<BpfProgram, String> {
         let read_only =
             SeccompCmpOp::MaskedEq((libc::O_ACCMODE | libc::O_CREAT).unsigned_abs().into());
         rules.insert(libc::SYS_openat, vec![when(2, read_only, libc::O_RDONLY.unsigned_abs())?]);
-        program(rules)
+        // The loader asks the kernel what it has mapped.
+        let asks = when(1, SeccompCmpOp::Eq, s_loader::MAPS_QUERY)?;
+        rules.entry(libc::SYS_ioctl).or_default().push(asks);
+        program(rules, SeccompAction::Trap, SeccompAction::Allow)
     })()
     .map_err(|error| error.to_string())
 }
 
-/// What may be called from the module's first function on.
+/// What may not be called any more from the module's first function on.
 pub(crate) fn while_running() -> std::result::Result<BpfProgram, String> {
     (|| {
-        let mut rules = always()?;
-        let not_executable = SeccompCmpOp::MaskedEq(libc::PROT_EXEC.unsigned_abs().into());
+        let mut rules: Rules = WHILE_LOADING.iter().map(|call| any_of(*call, Vec::new())).collect();
+        rules.extend([any_of(libc::SYS_openat, Vec::new())]);
+        let asks = when(1, SeccompCmpOp::Eq, s_loader::MAPS_QUERY)?;
+        rules.insert(libc::SYS_ioctl, vec![asks]);
+        // Memory that is not executable, and questions about open files, stay.
+        let executable = libc::PROT_EXEC.unsigned_abs();
         for call in [libc::SYS_mmap, libc::SYS_mprotect] {
-            rules.insert(call, vec![when(2, not_executable.clone(), 0)?]);
+            let is_executable = SeccompCmpOp::MaskedEq(executable.into());
+            rules.insert(call, vec![when(2, is_executable, executable)?]);
         }
-        program(rules)
+        let by_descriptor = libc::AT_EMPTY_PATH.unsigned_abs();
+        let by_path = when(3, SeccompCmpOp::MaskedEq(by_descriptor.into()), 0)?;
+        rules.insert(libc::SYS_newfstatat, vec![by_path]);
+        program(rules, SeccompAction::Allow, SeccompAction::Trap)
     })()
     .map_err(|error| error.to_string())
 }
 
-fn program(rules: Rules) -> Result<BpfProgram> {
+/// A filter that answers `otherwise` unless a rule fits.
+fn program(rules: Rules, otherwise: SeccompAction, fits: SeccompAction) -> Result<BpfProgram> {
     #[cfg(target_arch = "x86_64")]
     let arch = TargetArch::x86_64;
     #[cfg(target_arch = "aarch64")]
     let arch = TargetArch::aarch64;
-    SeccompFilter::new(rules, SeccompAction::Trap, SeccompAction::Allow, arch)?.try_into()
+    SeccompFilter::new(rules, otherwise, fits, arch)?.try_into()
 }
 
 /// Lays a filter over those in force.

@@ -126,6 +126,50 @@ fn forbidden_calls_are_named() {
 }
 
 #[test]
+fn what_only_the_dynamic_linker_needs_is_taken_back() {
+    let call = |hook, number: i64, arguments: &str| {
+        let body = format!("errno_of(syscall({number}, {arguments}))");
+        const GLOBALS: &str =
+            "long syscall(long, ...); static void errno_of(long answer) { (void)answer; }";
+        rehearse(&[("GLOBALS", GLOBALS), (hook, &body)])
+    };
+    for (number, name, arguments) in [
+        (libc::SYS_fcntl, "fcntl", "1, 1"),
+        (libc::SYS_ioctl, "ioctl", "1, 0xc0686611, 0"),
+        (libc::SYS_lseek, "lseek", "4, 0, 0"),
+        (libc::SYS_mprotect, "mprotect", "0, 0, 4"),
+        (libc::SYS_mprotect, "mprotect", "0, 0, 7"),
+        (libc::SYS_newfstatat, "newfstatat", "-100, \"/\", 0, 0"),
+        (libc::SYS_openat, "openat", "-100, \"/\", 0, 0"),
+        (libc::SYS_pread64, "pread64", "4, 0, 0, 0"),
+        (libc::SYS_prctl, "prctl", "0, 0"),
+        (libc::SYS_read, "read", "4, 0, 0"),
+        (libc::SYS_seccomp, "seccomp", "0, 0, 0"),
+        (libc::SYS_statx, "statx", "1, 0, 0, 0, 0"),
+    ] {
+        assert!(call("AT_LOAD", number, arguments).is_ok(), "{name}");
+        match call("AT_INIT", number, arguments) {
+            Err(RehearsalError::Forbidden { call, step: Step::Init }) => assert_eq!(call, name),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    // What every program does with memory and its open files stays.
+    for (number, arguments) in [
+        (libc::SYS_mprotect, "0, 0, 3"),
+        (libc::SYS_mmap, "0, 4096, 3, 0x22, -1, 0"),
+        (libc::SYS_newfstatat, "1, \"\", 0, 0x1000"),
+        (libc::SYS_ioctl, "1, 0x5401, 0"),
+    ] {
+        assert!(call("AT_INIT", number, arguments).is_ok(), "{number}");
+    }
+    // And what the first filter forbids stays forbidden behind the second.
+    match call("AT_INIT", libc::SYS_ioctl, "1, 0x5402, 0") {
+        Err(RehearsalError::Forbidden { call, .. }) => assert_eq!(call, "ioctl"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn files_cannot_be_opened_while_loading_either() {
     let body =
         "if (open(\"/etc/hostname\", 0) >= 0 || open(\"/proc/self/environ\", 0) >= 0) abort()";

@@ -71,6 +71,37 @@ fn an_open_flip_is_seen_whole_and_keeps_its_predecessors() {
     });
 }
 
+/// An open flip of one component, while an activity meets another one first: what it meets then is not
+/// older than what the writer thinks of it.
+#[test]
+fn a_flip_beside_the_first_meeting_keeps_its_predecessor() {
+    check(3, || {
+        let gate: &'static Gate = Box::leak(Box::new(Gate::new(Fence::Everywhere)));
+        let (a1, b1) = (binding(1, 0, std::ptr::null()), binding(1, 0, std::ptr::null()));
+        let (a, b) = (component(0, a1), component(1, b1));
+        let freed = Arc::new(AtomicBool::new(false));
+        let mut lane = gate.lane();
+        let reader = {
+            let freed = Arc::clone(&freed);
+            thread::spawn(move || {
+                let act = lane.begin();
+                act.enter(a.core()).unwrap();
+                let met = act.enter(b.core()).unwrap().generation;
+                assert!(met == 2 || !freed.load(Ordering::Relaxed), "freed under a reader");
+                drop(act);
+            })
+        };
+        let since = gate.next_epoch();
+        let epoch = gate.flip_open(&[b], &[binding(2, since, b1)]);
+        gate.fence();
+        while !gate.passed(epoch) {
+            thread::yield_now();
+        }
+        freed.store(true, Ordering::Relaxed);
+        reader.join().unwrap();
+    });
+}
+
 /// There and back again without a pause: an old activity that meets one member before and the other
 /// after both flips still sees one side only.
 #[test]

@@ -128,8 +128,12 @@ fn a_closing_waits_for_activities_from_before_an_open_flip() {
     let (runtime, control) = host();
     let component = runtime.add_component("a").unwrap();
     bind(&control, component, first());
-    let mut worker = runtime.worker();
+    bind(&control, runtime.add_component("b").unwrap(), first());
+    let elsewhere: TallyProxy = runtime.proxy("b").unwrap();
+    let (mut worker, mut another) = (runtime.worker(), runtime.worker());
     let old = worker.activity();
+    elsewhere.total(&old).unwrap();
+    let _met_nothing_yet = another.activity();
     bind(&control, component, second());
     let next = [(component, Some(body(&control, component, first())))];
     let group = control.bind(&next);

@@ -150,7 +150,7 @@ impl Repository {
     }
 
     /// Everything that is recorded.
-    pub fn recovered(&self) -> Recovered {
+    pub fn recovered(&self) -> &Recovered {
         self.journal.recovered()
     }
 
@@ -266,9 +266,8 @@ impl Repository {
     /// # Errors
     /// The journal's, or no set to go back to.
     pub fn rollback(&mut self, txn: u64) -> Result<()> {
-        let sets = self.recovered().sets;
-        let before = sets.into_iter().rfind(|committed| committed.txn < txn);
-        let set = before.ok_or(RepositoryFault::NoWayBack(txn))?.set;
+        let before = self.recovered().sets.iter().rfind(|committed| committed.txn < txn);
+        let set = before.ok_or(RepositoryFault::NoWayBack(txn))?.set.clone();
         Ok(self.journal.append(Record::Rollback { txn, set })?)
     }
 
@@ -369,6 +368,10 @@ mod tests {
         let mut repository = open(dir.path());
         let digest = repository.put(b"code").unwrap();
         assert_eq!(repository.put(b"code").unwrap(), digest, "twice is once");
+        // A wrong name is not believed at the next reading.
+        let other = Digest([7; 32]);
+        repository.put_named(other, b"code").unwrap();
+        assert!(matches!(repository.get(other), Err(RepositoryFault::Damaged(_))));
         assert_eq!(repository.get(digest).unwrap(), b"code");
         fs::write(repository.path(digest), b"c0de").unwrap();
         assert!(matches!(repository.get(digest), Err(RepositoryFault::Damaged(d)) if d == digest));

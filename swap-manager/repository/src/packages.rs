@@ -3,14 +3,17 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 use s_transaction::journal::Digest;
 use sha2::Digest as _;
 use sha2::Sha256;
 
 use crate::{Repository, RepositoryFault, Result};
+
+/// How much of a kept file is looked at at a time.
+const PIECE: usize = 64 * 1024;
 
 impl Repository {
     /// Keeps these bytes, durably, and names them.
@@ -19,11 +22,21 @@ impl Repository {
     /// The disk's; then nothing is kept.
     pub fn put(&mut self, bytes: &[u8]) -> Result<Digest> {
         let digest = digest(bytes);
+        self.put_named(digest, bytes)?;
+        Ok(digest)
+    }
+
+    /// Keeps bytes whose digest the caller has taken already. Under a wrong one they are never given out:
+    /// [`Repository::get`] takes it again.
+    ///
+    /// # Errors
+    /// The disk's; then nothing is kept.
+    pub fn put_named(&mut self, digest: Digest, bytes: &[u8]) -> Result<()> {
         // What is there is only as good as its content: a damaged file is replaced.
-        if !fs::read(self.path(digest)).is_ok_and(|kept| kept == bytes) {
+        if !holds(&self.path(digest), bytes).unwrap_or(false) {
             self.write_whole(bytes, &digest.to_string())?;
         }
-        Ok(digest)
+        Ok(())
     }
 
     /// The bytes with this digest.
@@ -53,8 +66,7 @@ impl Repository {
     /// # Errors
     /// The disk's.
     pub fn sweep(&mut self, in_use: &[Digest]) -> Result<Vec<Digest>> {
-        let sets = self.recovered().sets;
-        let recent = sets.iter().rev().take(self.settings.keep_sets.max(2));
+        let recent = self.recovered().sets.iter().rev().take(self.settings.keep_sets.max(2));
         let bounds = recent.flat_map(|committed| committed.set.values());
         let mut kept: BTreeSet<String> =
             bounds.filter_map(|bound| bound.package).map(|d| d.to_string()).collect();
@@ -115,6 +127,23 @@ impl Repository {
         let names = names.map_err(RepositoryFault::io("list", &packages))?;
         Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
     }
+}
+
+/// Whether a file holds exactly these bytes; looked at in pieces that stay in the processor's cache.
+fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() != bytes.len() as u64 {
+        return Ok(false);
+    }
+    let mut piece = vec![0; PIECE];
+    for expected in bytes.chunks(PIECE) {
+        let found = &mut piece[..expected.len()];
+        file.read_exact(found)?;
+        if found != expected {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn digest(bytes: &[u8]) -> Digest {

@@ -17,7 +17,7 @@ impl Repository {
     /// # Errors
     /// The journal's.
     pub fn start(&mut self) -> Result<Vec<Candidate>> {
-        let facts = self.recovered();
+        let facts = self.recovered().clone();
         self.boot = facts.last_boot.saturating_add(1);
         self.journal.append(Record::Start { boot: self.boot })?;
         self.sync()?;

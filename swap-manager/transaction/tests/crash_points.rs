@@ -55,7 +55,7 @@ fn open(path: &Path) -> (Journal<FileDisk>, Option<Cut>) {
 
 fn starts(journal: &Journal<FileDisk>) -> Option<Set> {
     let facts = journal.recovered();
-    candidates(&facts, StartPolicy::default()).first().map(|first| first.committed.set.clone())
+    candidates(facts, StartPolicy::default()).first().map(|first| first.committed.set.clone())
 }
 
 #[test]
@@ -136,14 +136,14 @@ fn reserving_changes_no_record_and_compacting_only_their_number() {
         journal.reserve(4096).unwrap();
         journal.append(record).unwrap();
     }
-    let (facts, many) = (journal.recovered(), journal.records().len());
+    let (facts, many) = (journal.recovered().clone(), journal.records().len());
     journal.compact(5).unwrap();
     assert!(journal.records().len() < many);
     journal.append(Record::Start { boot: 2 }).unwrap();
     drop(journal);
     let (journal, cut) = open(&path);
     let again = journal.recovered();
-    assert_eq!((again.sets, again.epochs, cut), (facts.sets, facts.epochs, None));
+    assert_eq!((&again.sets, &again.epochs, cut), (&facts.sets, &facts.epochs, None));
     assert_eq!((again.last_boot, again.starts_without_healthy), (2, 1));
 }
 

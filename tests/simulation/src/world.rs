@@ -343,7 +343,7 @@ impl World {
         let fail = |fault: &dyn std::fmt::Display| format!("the journal did not open: {fault}");
         let (mut journal, cut) = Journal::open(self.disk.clone()).map_err(|f| fail(&f))?;
         self.summary.torn_tails += u64::from(cut.is_some());
-        let facts = journal.recovered();
+        let facts = journal.recovered().clone();
         let boot = facts.last_boot + 1;
         if boot <= self.last_boot {
             return Err(format!("start {boot} was durable and is forgotten"));

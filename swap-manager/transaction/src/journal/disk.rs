@@ -104,6 +104,8 @@ impl JournalFault {
 pub struct Journal<D> {
     disk: D,
     records: Vec<Record>,
+    /// What the records mean.
+    facts: Recovered,
     /// The end of the sound bytes.
     end: u64,
     health: Health,
@@ -132,8 +134,14 @@ impl<D: Disk> Journal<D> {
     pub fn open(mut disk: D) -> Result<(Self, Option<Cut>), JournalFault> {
         let bytes = disk.read().map_err(JournalFault::io("read it"))?;
         let found = scan(&bytes)?;
-        let mut journal =
-            Self { disk, records: found.records, end: 0, health: Health::Unknown, unsynced: true };
+        let mut journal = Self {
+            disk,
+            facts: recover(&found.records),
+            records: found.records,
+            end: 0,
+            health: Health::Unknown,
+            unsynced: true,
+        };
         journal.rewrite("write it anew")?;
         Ok((journal, found.cut))
     }
@@ -144,8 +152,8 @@ impl<D: Disk> Journal<D> {
     }
 
     /// What they mean.
-    pub fn recovered(&self) -> Recovered {
-        recover(&self.records)
+    pub const fn recovered(&self) -> &Recovered {
+        &self.facts
     }
 
     /// Appends a record without waiting for the disk. It survives the death of this process, and the loss
@@ -167,6 +175,7 @@ impl<D: Disk> Journal<D> {
         }
         self.end += frame.len() as u64;
         self.unsynced = true;
+        self.facts.learn(&record);
         self.records.push(record);
         Ok(())
     }
@@ -231,9 +240,18 @@ impl<D: Disk> Journal<D> {
     /// # Errors
     /// The disk's; then the old records are still there.
     pub fn compact(&mut self, keep: usize) -> Result<(), JournalFault> {
-        let records = compacted(&self.recovered(), keep);
+        let records = compacted(&self.facts, keep);
         let before = std::mem::replace(&mut self.records, records);
-        self.rewrite("compact it").inspect_err(|_| self.records = before)
+        match self.rewrite("compact it") {
+            Ok(()) => {
+                self.facts = recover(&self.records);
+                Ok(())
+            }
+            Err(fault) => {
+                self.records = before;
+                Err(fault)
+            }
+        }
     }
 
     fn rewrite(&mut self, doing: &'static str) -> Result<(), JournalFault> {

@@ -61,62 +61,65 @@ impl Recovered {
             self.unfinished = None;
         }
     }
+
+    /// Adds what a further record says.
+    pub(crate) fn learn(&mut self, record: &Record) {
+        match record {
+            Record::Begin { txn, .. } => {
+                self.last_txn = self.last_txn.max(*txn);
+                self.unfinished = Some(*txn);
+            }
+            Record::Commit { txn, by_operator, set } => {
+                self.last_txn = self.last_txn.max(*txn);
+                self.end(*txn);
+                self.take_back(*txn);
+                let (txn, by_operator, set) = (*txn, *by_operator, set.clone());
+                self.sets.push(Committed { txn, set, confirmed: false, by_operator });
+                // The starts before were those of another set.
+                self.starts_without_healthy = 0;
+            }
+            Record::Confirm { txn } => {
+                if let Some(committed) = self.sets.iter_mut().find(|c| c.txn == *txn) {
+                    committed.confirmed = true;
+                }
+            }
+            Record::Abort { txn } => {
+                self.last_txn = self.last_txn.max(*txn);
+                self.end(*txn);
+                self.take_back(*txn);
+            }
+            Record::Rollback { txn, set } => {
+                self.last_txn = self.last_txn.max(*txn);
+                self.end(*txn);
+                self.take_back(*txn);
+                // The record names the set in full; it wins where compaction has removed the older commit.
+                if self.current().is_none_or(|current| current.set != *set) {
+                    let (txn, set) = (*txn, set.clone());
+                    self.sets.push(Committed { txn, set, confirmed: true, by_operator: false });
+                }
+                self.starts_without_healthy = 0;
+            }
+            Record::Start { boot } => {
+                self.last_boot = self.last_boot.max(*boot);
+                self.starts_without_healthy = self.starts_without_healthy.saturating_add(1);
+            }
+            Record::Healthy { boot } => {
+                self.last_boot = self.last_boot.max(*boot);
+                self.starts_without_healthy = 0;
+            }
+            Record::Epoch { component, epoch } => {
+                let lowest = self.epochs.entry(component.clone()).or_insert(0);
+                *lowest = (*lowest).max(*epoch);
+            }
+            Record::Trust { path } => self.trust = Some(path.clone()),
+        }
+    }
 }
 
 /// Reads the facts.
 pub fn recover(records: &[Record]) -> Recovered {
     let mut facts = Recovered::default();
-    for record in records {
-        match record {
-            Record::Begin { txn, .. } => {
-                facts.last_txn = facts.last_txn.max(*txn);
-                facts.unfinished = Some(*txn);
-            }
-            Record::Commit { txn, by_operator, set } => {
-                facts.last_txn = facts.last_txn.max(*txn);
-                facts.end(*txn);
-                facts.take_back(*txn);
-                let (txn, by_operator, set) = (*txn, *by_operator, set.clone());
-                facts.sets.push(Committed { txn, set, confirmed: false, by_operator });
-                // The starts before were those of another set.
-                facts.starts_without_healthy = 0;
-            }
-            Record::Confirm { txn } => {
-                if let Some(committed) = facts.sets.iter_mut().find(|c| c.txn == *txn) {
-                    committed.confirmed = true;
-                }
-            }
-            Record::Abort { txn } => {
-                facts.last_txn = facts.last_txn.max(*txn);
-                facts.end(*txn);
-                facts.take_back(*txn);
-            }
-            Record::Rollback { txn, set } => {
-                facts.last_txn = facts.last_txn.max(*txn);
-                facts.end(*txn);
-                facts.take_back(*txn);
-                // The record names the set in full; it wins where compaction has removed the older commit.
-                if facts.current().is_none_or(|current| current.set != *set) {
-                    let (txn, set) = (*txn, set.clone());
-                    facts.sets.push(Committed { txn, set, confirmed: true, by_operator: false });
-                }
-                facts.starts_without_healthy = 0;
-            }
-            Record::Start { boot } => {
-                facts.last_boot = facts.last_boot.max(*boot);
-                facts.starts_without_healthy = facts.starts_without_healthy.saturating_add(1);
-            }
-            Record::Healthy { boot } => {
-                facts.last_boot = facts.last_boot.max(*boot);
-                facts.starts_without_healthy = 0;
-            }
-            Record::Epoch { component, epoch } => {
-                let lowest = facts.epochs.entry(component.clone()).or_insert(0);
-                *lowest = (*lowest).max(*epoch);
-            }
-            Record::Trust { path } => facts.trust = Some(path.clone()),
-        }
-    }
+    records.iter().for_each(|record| facts.learn(record));
     facts
 }
 
