@@ -8,11 +8,16 @@
 //! only reads them, after a fence that covers every core.
 //!
 //! ## The reader's steps
-//! Begin: 1. read the global epoch, 2. announce it, 3. fence, 4. read it again; begin anew if it moved.
-//! Enter a component: 1. a pin from earlier in this activity is the answer; 2. read the component's
-//! current binding; a closed gate goes the slow way; 3. if the binding is younger than this activity and
-//! left its predecessor reachable (a flip without a gate), take the predecessor; 4. announce the pin,
-//! 5. fence, 6. read the component again: unchanged means entered, otherwise take the pin back.
+//! Begin: nothing; an activity is as old as its first meeting.
+//! Enter a component: 1. a pin from earlier in this activity is the answer; 2. date the activity, if this
+//! is its first meeting; 3. read the component's current binding; a closed gate goes the slow way; 4. if the
+//! binding is younger than this activity and left its predecessor reachable (a flip without a gate), take
+//! the predecessor; 5. announce the pin, 6. fence, 7. read the component again: unchanged means entered,
+//! otherwise take the pin back.
+//! Date: 1. read the global epoch, 2. announce it, 3. fence, 4. read it again; begin anew if it moved.
+//! The first meeting does both with one fence: announce epoch and pin, fence, read the epoch again, then
+//! the component. Only if both are unchanged is the binding looked at; a younger one means both anew, one
+//! after the other. The epoch is read first, because who reads a flip's epoch also sees its bindings.
 //! End: take all pins back, then the epoch.
 //!
 //! Announced epochs keep memory: a binding is freed only when no lane announces an epoch older than the
@@ -39,25 +44,29 @@ pub const MAX_COMPONENTS: usize = if cfg!(loom) { 3 } else { 256 };
 /// The host's memory for one activity at a time.
 #[repr(C)]
 pub struct Lane {
-    /// The epoch announced by the running activity, or [`IDLE`].
+    /// The epoch announced by the running activity, or [`IDLE`] before its first meeting.
     pub(crate) epoch: AtomicU64,
-    /// One pin per component, by its index.
-    pub(crate) pins: [AtomicPtr<Binding>; MAX_COMPONENTS],
     /// The host's epoch, moved by every flip.
     global_epoch: *const AtomicU64,
+    /// The component that the last activity met first: its pin is taken back at every end.
+    first: Cell<u32>,
+    /// Readers use the full fence because the writer cannot fence for them.
+    full_fence: bool,
+    /// The running activity leaves something to see to: further pins, what it kept, a component that failed.
+    remains: Cell<bool>,
+    /// One pin per component, by its index.
+    pub(crate) pins: [AtomicPtr<Binding>; MAX_COMPONENTS],
     /// The slow way into a component: a closed gate, or a flip in passing.
     slow: SlowEnter,
     /// The host's own.
     context: *const std::ffi::c_void,
-    /// Readers use the full fence because the writer cannot fence for them.
-    full_fence: bool,
-    /// The components pinned by the running activity, in order; the first `pinned` count.
-    order: [Cell<u16>; MAX_COMPONENTS],
+    /// The further components pinned by the running activity; the first `pinned` count.
+    further: [Cell<u16>; MAX_COMPONENTS],
     pinned: Cell<u32>,
-    /// The running activity leaves something to see to: what it kept, or a component that failed.
-    remains: Cell<bool>,
     /// The first component that failed in the running activity, plus one.
     faulty: Cell<u32>,
+    /// Why the last component that was not entered was not.
+    refusal: Cell<CallError>,
     /// Counts activities that kept something, so that a handle of another one is recognised.
     serial: Cell<u32>,
     kept: Cell<u32>,
@@ -80,15 +89,17 @@ impl Lane {
     ) -> Self {
         Lane {
             epoch: AtomicU64::new(IDLE),
-            pins: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
             global_epoch,
+            first: Cell::new(0),
+            full_fence,
+            remains: Cell::new(false),
+            pins: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
             slow,
             context,
-            full_fence,
-            order: std::array::from_fn(|_| Cell::new(0)),
+            further: std::array::from_fn(|_| Cell::new(0)),
             pinned: Cell::new(0),
-            remains: Cell::new(false),
             faulty: Cell::new(0),
+            refusal: Cell::new(CallError::new(CallErrorKind::GateTimeout)),
             serial: Cell::new(0),
             kept: Cell::new(0),
             keep: UnsafeCell::new(Keep([0; KEEP_BYTES])),
@@ -107,50 +118,70 @@ impl Lane {
     /// another. The global epoch outlives the lane.
     #[inline(always)]
     pub(crate) unsafe fn begin(&self) -> &Activity {
-        // SAFETY: the epoch outlives the lane by the caller's promise.
-        let global = unsafe { &*self.global_epoch };
-        let mut epoch = global.load(Ordering::Acquire);
+        // SAFETY: `Activity` is a transparent view of a lane.
+        unsafe { &*std::ptr::from_ref(self).cast::<Activity>() }
+    }
+
+    fn global_epoch(&self) -> &AtomicU64 {
+        // SAFETY: whoever called `begin` promised that the epoch outlives the lane.
+        unsafe { &*self.global_epoch }
+    }
+
+    /// Announces since when the running activity runs, unless it did.
+    pub(crate) fn date(&self) {
+        if self.epoch.load(Ordering::Relaxed) != IDLE {
+            return;
+        }
+        let mut epoch = self.global_epoch().load(Ordering::Acquire);
         loop {
             self.epoch.store(epoch, Ordering::Relaxed);
             announce_fence(self.full_fence);
-            let now = global.load(Ordering::Acquire);
+            let now = self.global_epoch().load(Ordering::Acquire);
             if now == epoch {
                 break;
             }
             epoch = now;
         }
-        // SAFETY: `Activity` is a transparent view of a lane.
-        unsafe { &*std::ptr::from_ref(self).cast::<Activity>() }
     }
 
     /// Ends the running activity; answers the index of the first component that failed in it.
     ///
-    /// Most activities keep nothing and fail nowhere: for those nothing but the announcements is written.
+    /// Most activities meet one component, keep nothing and fail nowhere: for those nothing but the
+    /// announcements is written.
     #[inline(always)]
     pub(crate) fn end(&self) -> Option<u32> {
-        let pinned = self.pinned.replace(0);
-        for i in 0..pinned as usize {
-            // SAFETY: `note_pin` counted no more than there is room for, and noted indexes of components.
-            let pin =
-                unsafe { self.pins.get_unchecked(self.order.get_unchecked(i).get() as usize) };
-            pin.store(std::ptr::null_mut(), Ordering::Release);
-        }
+        let faulty = if self.remains.get() { self.see_to_remains() } else { None };
+        self.pin(self.first.get()).store(std::ptr::null_mut(), Ordering::Release);
         self.epoch.store(IDLE, Ordering::Release);
-        if self.remains.get() { self.see_to_remains() } else { None }
+        faulty
     }
 
-    /// Wipes what the activity kept, because it may have been a key; its handles are stale from here on.
+    /// Takes further pins back, and wipes what the activity kept, because it may have been a key; its
+    /// handles are stale from here on.
     #[cold]
+    #[inline(never)]
     fn see_to_remains(&self) -> Option<u32> {
         self.remains.set(false);
-        let used = self.kept.replace(0) as usize;
-        self.serial.set(self.serial.get().wrapping_add(1));
-        // SAFETY: the lane is driven by one thread, and no reference into `keep` is ever handed out.
-        unsafe {
-            std::ptr::write_bytes(self.keep.get().cast::<u8>(), 0, used);
+        for further in self.further.iter().take(self.pinned.replace(0) as usize) {
+            self.pin(further.get().into()).store(std::ptr::null_mut(), Ordering::Release);
         }
-        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        let used = self.kept.replace(0) as usize;
+        if used != 0 {
+            self.serial.set(self.serial.get().wrapping_add(1));
+            // SAFETY: the lane is driven by one thread, and no reference into `keep` is ever handed out.
+            unsafe {
+                std::ptr::write_bytes(self.keep.get().cast::<u8>(), 0, used);
+            }
+            std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        }
         self.faulty.replace(0).checked_sub(1)
+    }
+
+    /// The pin of a component.
+    #[inline(always)]
+    pub(crate) fn pin(&self, index: u32) -> &AtomicPtr<Binding> {
+        // SAFETY: `GateKey::new` made the component, with an index below `MAX_COMPONENTS`.
+        unsafe { self.pins.get_unchecked(index as usize) }
     }
 
     /// Makes what was written to the lane so far visible to a writer before anything read from here on.
@@ -158,17 +189,17 @@ impl Lane {
         announce_fence(self.full_fence);
     }
 
-    /// Records a pin that the slow way made.
-    #[inline(always)]
+    /// Records a pin that is not the first meeting's.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "component indexes are below MAX_COMPONENTS"
     )]
     pub(crate) fn note_pin(&self, index: u32) {
         let n = self.pinned.get();
-        // SAFETY: each component is pinned once in an activity, and there is room for all of them.
-        unsafe { self.order.get_unchecked(n as usize) }.set(index as u16);
+        // Each component is pinned once in an activity, so there is room for all of them.
+        self.further[n as usize].set(index as u16);
         self.pinned.set(n + 1);
+        self.remains.set(true);
     }
 }
 
@@ -189,16 +220,71 @@ impl Activity {
     /// Enters a component: the generation that this activity sees of it from now on.
     #[inline(always)]
     pub fn enter(&self, component: &'static ComponentCore) -> Result<&Binding, CallError> {
+        match self.met(component) {
+            Some(bound) => Ok(bound),
+            // The error takes the way through memory, so that the binding need not.
+            None => Err(self.refusal()),
+        }
+    }
+
+    #[cold]
+    fn refusal(&self) -> CallError {
+        self.0.refusal.get()
+    }
+
+    #[inline(always)]
+    fn met(&self, component: &'static ComponentCore) -> Option<&Binding> {
         let lane = &self.0;
-        // SAFETY: `GateKey::new` made the component, with an index below `MAX_COMPONENTS`.
-        let pin = unsafe { lane.pins.get_unchecked(component.index as usize) };
+        let pin = lane.pin(component.index);
         let known = pin.load(Ordering::Relaxed);
         if !known.is_null() {
             // SAFETY: a pinned binding is not freed before the activity ends.
-            return Ok(unsafe { &*known });
+            return Some(unsafe { &*known });
         }
+        if lane.epoch.load(Ordering::Relaxed) != IDLE {
+            return self.enter_further(component);
+        }
+        let global_epoch = lane.global_epoch();
+        let epoch = global_epoch.load(Ordering::Acquire);
         let current = component.current.load(Ordering::Acquire);
         // The lowest bit says that the gate is closed.
+        if current.addr() & 1 != 0 {
+            return self.enter_anew(component);
+        }
+        lane.epoch.store(epoch, Ordering::Relaxed);
+        pin.store(current, Ordering::Relaxed);
+        announce_fence(lane.full_fence);
+        if global_epoch.load(Ordering::Acquire) != epoch
+            || component.current.load(Ordering::Acquire) != current
+        {
+            return self.enter_anew(component);
+        }
+        // SAFETY: it is current after this lane announced an epoch from before its replacement.
+        let bound = unsafe { &*current };
+        if bound.since > epoch {
+            return self.enter_anew(component);
+        }
+        lane.first.set(component.index);
+        Some(bound)
+    }
+
+    /// The first meeting once more, step by step.
+    #[cold]
+    #[inline(never)]
+    fn enter_anew(&self, component: &'static ComponentCore) -> Option<&Binding> {
+        self.0.pin(component.index).store(std::ptr::null_mut(), Ordering::Release);
+        self.0.epoch.store(IDLE, Ordering::Release);
+        self.0.date();
+        self.enter_further(component)
+    }
+
+    /// Enters a component in a dated activity.
+    #[cold]
+    #[inline(never)]
+    fn enter_further(&self, component: &'static ComponentCore) -> Option<&Binding> {
+        let lane = &self.0;
+        let pin = lane.pin(component.index);
+        let current = component.current.load(Ordering::Acquire);
         if current.addr() & 1 == 0 {
             // SAFETY: this lane announced its epoch before it read the pointer, so the binding is not freed.
             let bound = unsafe { &*current };
@@ -208,19 +294,15 @@ impl Activity {
             if component.current.load(Ordering::Acquire) == current {
                 lane.note_pin(component.index);
                 // SAFETY: now pinned.
-                return Ok(unsafe { &*chosen });
+                return Some(unsafe { &*chosen });
             }
             pin.store(std::ptr::null_mut(), Ordering::Release);
         }
-        self.enter_slowly(component)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn enter_slowly(&self, component: &'static ComponentCore) -> Result<&Binding, CallError> {
         let mut error = CallError::new(CallErrorKind::GateTimeout);
         // SAFETY: the function came from the host that made the lane; it answers a pinned binding or null.
-        unsafe { (self.0.slow)(&self.0, component, &mut error).as_ref().ok_or(error) }
+        let entered = unsafe { (lane.slow)(lane, component, &mut error).as_ref() };
+        lane.refusal.set(error);
+        entered
     }
 
     /// Notes that a component failed in this activity; the host decides what follows when it ends.

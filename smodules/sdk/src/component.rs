@@ -238,7 +238,7 @@ impl ComponentLink {
     }
 
     /// A call by selector: as by name, but the name was looked up once and for all.
-    #[inline]
+    #[inline(always)]
     pub fn invoke_selected(
         &self,
         act: &Activity,
@@ -250,14 +250,14 @@ impl ComponentLink {
         };
         let bound = act.enter(core)?;
         let Some(function) = bound.selected(selector.place) else {
-            return self.dynamic(act, bound, bound.services.invoke, selector.name, args);
+            return self.invoke(act, selector.name, args);
         };
         let mut out = ValueOut::new();
         let status = with_refs(args, |refs| {
             // SAFETY: the host put the module's own dynamic function there; the binding is pinned.
             unsafe { function(bound.instance, act.lane(), Slice::new(refs), &mut out) }
         });
-        self.answer(act, bound, status, out)
+        self.answer(act, bound, status, &mut out)
     }
 
     /// Hands the active module a message, a timer or a signal.
@@ -285,17 +285,17 @@ impl ComponentLink {
             // SAFETY: the functions came from the host with the binding; the binding is pinned.
             unsafe { call(bound, act.lane(), Text::new(name), Slice::new(refs), &mut out) }
         });
-        self.answer(act, bound, status, out)
+        self.answer(act, bound, status, &mut out)
     }
 
     /// What a dynamic shim's status and output mean. A number is taken where it lies.
     #[inline(always)]
-    pub fn answer(
+    fn answer(
         &self,
         act: &Activity,
         bound: &Binding,
         status: Status,
-        out: ValueOut,
+        out: &mut ValueOut,
     ) -> Result<Value, InvokeError> {
         match out.number() {
             Some(number) if status == Status::OK => Ok(Value::U64(number)),
@@ -309,12 +309,12 @@ impl ComponentLink {
         act: &Activity,
         bound: &Binding,
         status: Status,
-        out: ValueOut,
+        out: &mut ValueOut,
     ) -> Result<Value, InvokeError> {
         let bad = InvokeError::Call(CallError::new(CallErrorKind::BadAnswer));
         match status {
             Status::OK => out.take().ok_or(bad),
-            Status::ERR => Err(InvokeError::Method(out.take().ok_or(bad)?)),
+            Status::ERR => Err(out.take().map_or(bad, InvokeError::Method)),
             Status::BAD_ARGUMENT => {
                 let position = match out.take() {
                     Some(Value::U64(position)) => u32::try_from(position).unwrap_or(u32::MAX),

@@ -9,6 +9,7 @@ use crate::shape::Plain;
 use crate::value::Value;
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 /// The tag of a [`ValueRef`] or a [`ValueOut`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,23 +157,29 @@ impl<'a> ValueRef<'a> {
 }
 
 /// The answer of a dynamic call in C layout: a scalar in place, anything else encoded.
+///
+/// Most answers are scalars, so nothing but the tag is written before there is one, and only an encoded
+/// answer leaves something to drop. An answer is put once.
 #[repr(C)]
 pub struct ValueOut {
     tag: Tag,
-    scalar: u64,
-    data: Buf,
+    scalar: MaybeUninit<u64>,
+    /// Written exactly when the tag says so.
+    encoded: MaybeUninit<Buf>,
 }
 
 impl ValueOut {
     /// No answer yet.
+    #[inline(always)]
     pub const fn new() -> Self {
-        ValueOut { tag: Tag::NULL, scalar: 0, data: Buf::new() }
+        ValueOut { tag: Tag::NULL, scalar: MaybeUninit::uninit(), encoded: MaybeUninit::uninit() }
     }
 
     /// Puts a scalar.
     #[inline(always)]
     pub fn put_scalar(&mut self, tag: Tag, scalar: u64) {
-        (self.tag, self.scalar) = (tag, scalar);
+        self.scalar.write(scalar);
+        self.tag = tag;
     }
 
     /// Puts any value.
@@ -180,10 +187,8 @@ impl ValueOut {
         match ValueRef::simple(value) {
             Some(v) if v.tag.0 <= Tag::F64.0 => self.put_scalar(v.tag, v.first),
             _ => {
+                self.encoded.write(value.encode().into());
                 self.tag = Tag::ENCODED;
-                let mut octets = Vec::new();
-                value.encode_into(&mut octets);
-                self.data = octets.into();
             }
         }
     }
@@ -191,16 +196,33 @@ impl ValueOut {
     /// The number, if it is one that is not negative.
     #[inline(always)]
     pub const fn number(&self) -> Option<u64> {
-        if self.tag.0 == Tag::U64.0 { Some(self.scalar) } else { None }
+        // SAFETY: a scalar's tag is set after its word.
+        if self.tag.0 == Tag::U64.0 { Some(unsafe { self.scalar.assume_init() }) } else { None }
     }
 
     /// The value; `None` when the other side broke the encoding.
-    #[inline]
-    pub fn take(self) -> Option<Value> {
-        match self.tag {
-            Tag::U64 => Some(Value::U64(self.scalar)),
-            Tag::ENCODED => Value::decode(&self.data).ok(),
-            tag => ValueRef::words(tag, self.scalar, 0).to_value(),
+    pub fn take(&mut self) -> Option<Value> {
+        let value = match self.tag {
+            Tag::NULL => Some(Value::Null),
+            // SAFETY: the tag says that the octets are there.
+            Tag::ENCODED => Value::decode(unsafe { self.encoded.assume_init_ref() }).ok(),
+            tag if tag.0 <= Tag::F64.0 => {
+                // SAFETY: a scalar's tag is set after its word.
+                ValueRef::words(tag, unsafe { self.scalar.assume_init() }, 0).to_value()
+            }
+            _ => None,
+        };
+        *self = ValueOut::new();
+        value
+    }
+}
+
+impl Drop for ValueOut {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.tag == Tag::ENCODED {
+            // SAFETY: the tag says that the octets are there, and they are not used again.
+            unsafe { self.encoded.assume_init_drop() }
         }
     }
 }

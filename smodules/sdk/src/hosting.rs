@@ -618,6 +618,7 @@ impl LaneDriver {
     ) -> Running<'a> {
         let running = self.begin();
         let lane = running.activity.lane();
+        lane.date();
         Inside(lane).pin_to(component.index, generation.binding());
         lane.announce();
         running
