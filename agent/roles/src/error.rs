@@ -8,7 +8,8 @@ use std::fmt;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident, $text:literal, $arcs:expr;)*) => {
-        /// The counters that discards move.
+        /// The engine's counters: those that discards move, and those of all messages. Appended to, never
+        /// reordered: a module finds one by its place.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Counter {
             $($(#[$doc])* $name,)*
@@ -64,6 +65,10 @@ counters! {
     WrongDigests, "usmStatsWrongDigests", [1, 3, 6, 1, 6, 3, 15, 1, 1, 5, 0];
     /// Messages that did not decrypt (RFC 3414).
     DecryptionErrors, "usmStatsDecryptionErrors", [1, 3, 6, 1, 6, 3, 15, 1, 1, 6, 0];
+    /// Messages that came (RFC 3418).
+    InPackets, "snmpInPkts", [1, 3, 6, 1, 2, 1, 11, 1, 0];
+    /// Requests that could not be forwarded (RFC 3418).
+    ProxyDrops, "snmpProxyDrops", [1, 3, 6, 1, 2, 1, 11, 32, 0];
 }
 
 impl fmt::Display for Counter {

@@ -5,7 +5,7 @@
 //!
 //! In the order in which a datagram meets them: [`message`] takes it apart, [`security`] proves where it
 //! came from with the help of [`auth`] and [`privacy`], [`access`] says what its sender may see, [`mib`]
-//! answers. [`varbind`] is what they all speak of, [`error`] how they refuse. Each file opens with the role's
+//! answers. [`engine`] is what they all may ask, [`settings`] how they are configured. [`varbind`] is what they all speak of, [`error`] how they refuse. Each file opens with the role's
 //! contract in numbered sentences; [`contract`] holds the suites that hold a module to them.
 //!
 //! Rules of every role, beside its own:
@@ -27,5 +27,8 @@ pub mod message;
 pub mod mib;
 pub mod privacy;
 pub mod security;
+
+pub mod engine;
+pub mod settings;
 
 pub mod contract;
