@@ -16,6 +16,12 @@ use s_package::manifest::{Code, Facts, Manifest, SCHEMA};
 use s_package::trust::TrustStore;
 use s_sdk::value::Value;
 use s_transaction::journal::{Bound, Digest, Record, Set, encode, new_journal};
+use s_wire::{Flags, Header, PduKind, PduVersion};
+
+// The codec's tests say whole messages as values; so do its seeds.
+#[path = "../../../agent/wire/tests/wire/owned.rs"]
+mod owned;
+use owned::{Data, Datum, OwnedBinding, OwnedMessage, OwnedPdu, Security};
 
 const FACTS: &str = r#"{
     "component": "demo.counter", "version": "1.4.0", "name": "counter",
@@ -119,12 +125,99 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("float", Value::F64(1.5)),
         ("octets", Value::Bytes(vec![0, 255])),
         ("text", Value::Text("é".to_owned())),
-        ("list", Value::List(vec![Value::List(vec![])])),
+        ("list", Value::from(vec![Value::List(vec![].into())])),
         ("oid", Value::Oid(vec![1, 3, 6, 1, 4, 1, u32::MAX])),
         ("relative", Value::Oid(vec![1])),
     ];
     let map = members.into_iter().map(|(key, value)| (key.to_owned(), value));
-    keep("value", "every-kind", &Value::Map(map.collect()).encode())
+    keep("value", "every-kind", &Value::Map(map.collect()).encode())?;
+
+    for (name, message) in messages() {
+        OwnedMessage::decode(&message.encode())?;
+        keep("wire", name, &message.encode())?;
+    }
+    Ok(())
+}
+
+/// A message of every form, with every PDU and every value in one of them.
+fn messages() -> Vec<(&'static str, OwnedMessage)> {
+    let name = || vec![1, 3, 6, 1, 2, 1, 1, 3, 0];
+    let bind = |value| OwnedBinding { name: name(), value };
+    let early = vec![
+        bind(Datum::Integer(-129)),
+        bind(Datum::Octets(vec![7; 130])),
+        bind(Datum::Null),
+        bind(Datum::Oid(vec![2, 999, u32::MAX])),
+        bind(Datum::IpAddress([192, 0, 2, 1])),
+        bind(Datum::Counter32(u32::MAX)),
+        bind(Datum::Gauge32(128)),
+        bind(Datum::TimeTicks(0)),
+        bind(Datum::Opaque(vec![0x9f, 0x78, 4, 0, 0, 0, 0])),
+    ];
+    let later = vec![
+        bind(Datum::NsapAddress(vec![1, 2, 3])),
+        bind(Datum::Counter64(u64::MAX)),
+        bind(Datum::UInteger32(7)),
+        bind(Datum::NoSuchObject),
+        bind(Datum::NoSuchInstance),
+        bind(Datum::EndOfMibView),
+    ];
+    let pdu = |kind, bindings| OwnedPdu::Pdu {
+        kind,
+        request_id: -2,
+        error_status: 0,
+        error_index: 10,
+        bindings,
+    };
+    let community =
+        |version, pdu| OwnedMessage::Community { version, community: b"public".to_vec(), pdu };
+    let header = |flags, security_model| Header {
+        msg_id: 9,
+        max_size: 1472,
+        flags: Flags(flags),
+        security_model,
+    };
+    let usm = || Security::Usm {
+        engine_id: vec![0x80, 0, 0x1f, 0x88, 4],
+        engine_boots: 3,
+        engine_time: 70_000,
+        user_name: b"operator".to_vec(),
+        authentication: vec![0; 24],
+        privacy: vec![1; 8],
+    };
+    let trap = OwnedPdu::TrapV1 {
+        enterprise: name(),
+        agent_address: [192, 0, 2, 1],
+        generic_trap: 6,
+        specific_trap: 3,
+        time_stamp: 5,
+        bindings: vec![bind(Datum::Null)],
+    };
+    let plain = Data::Plain {
+        context_engine_id: vec![0x80, 0, 0x1f, 0x88, 4],
+        context_name: b"context".to_vec(),
+        pdu: pdu(PduKind::Report, vec![bind(Datum::Counter32(1))]),
+    };
+    let encrypted = || Data::Encrypted(vec![0xa5; 40]);
+    vec![
+        ("v1", community(PduVersion::V1, pdu(PduKind::Set, early))),
+        ("v1-trap", community(PduVersion::V1, trap)),
+        ("v2c", community(PduVersion::V2, pdu(PduKind::Response, later))),
+        ("v2c-bulk", community(PduVersion::V2, pdu(PduKind::GetBulk, vec![bind(Datum::Null)]))),
+        ("v3", OwnedMessage::V3 { header: header(4, 3), security: usm(), data: plain }),
+        (
+            "v3-private",
+            OwnedMessage::V3 { header: header(7, 3), security: usm(), data: encrypted() },
+        ),
+        (
+            "v3-other-model",
+            OwnedMessage::V3 {
+                header: header(0, 4),
+                security: Security::Other(vec![1, 2, 3]),
+                data: encrypted(),
+            },
+        ),
+    ]
 }
 
 fn keep(target: &str, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {

@@ -69,6 +69,13 @@ const TARGETS: &[Target] = &[
         runs: 500_000,
         longest: 1024,
     },
+    Target {
+        name: "wire",
+        attacks: "SNMP messages: read to the last binding, write, the same message again",
+        runs: 1_000_000,
+        // Every construct a few times, and lengths of one, two and three octets.
+        longest: 1024,
+    },
 ];
 
 #[derive(Args)]

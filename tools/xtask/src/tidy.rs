@@ -130,7 +130,9 @@ fn judge_file(path: &str, text: &str) -> Vec<String> {
     let mut complain =
         |line: usize, what: String| complaints.push(format!("{path}:{line}: {what}"));
     for (number, line) in (1..).zip(code.lines()) {
-        let says_unsafe = words(line).any(|word| word == "unsafe" || word == "unsafe_code");
+        let forbids_it = line == "#![forbid(unsafe_code)]";
+        let says_unsafe =
+            !forbids_it && words(line).any(|word| word == "unsafe" || word == "unsafe_code");
         if says_unsafe && !may_be_unsafe {
             let rooms: Vec<&str> = UNSAFE_ROOMS.iter().map(|(room, _)| *room).collect();
             complain(number, format!("`unsafe` may stand only in {}", rooms.join(", ")));
@@ -353,6 +355,8 @@ mod tests {
         assert_eq!(complaints("swap-manager/loader/src/lib.rs", &bad), 0);
         let allow = format!("{purpose}#[allow(unsafe_code)]\nfn f() {{}}\n");
         assert_eq!(complaints("tools/x/src/main.rs", &allow), 1);
+        let forbid = format!("#![forbid(unsafe_code)]\n{purpose}fn f() {{}}\n");
+        assert_eq!(complaints("tools/x/src/main.rs", &forbid), 0);
         let words =
             format!("{purpose}// unsafe\n/* unsafe /* */ unsafe */ const S: &str = \"unsafe\";\n");
         assert_eq!(complaints("tools/x/src/main.rs", &words), 0);

@@ -1,0 +1,156 @@
+//! Which module has which names: the subtrees that modules register, as ranges that do not overlap.
+//!
+//! It never asks a module for a value. Invariant: the ranges of a context are sorted and disjoint; where
+//! one subtree lies in another, the inner one's module has it.
+
+use roles::mib::{MibAccess as _, MibAccessProxy};
+use roles::varbind::{VarBinds, VarValue};
+use s_proxy::Runtime;
+use s_sdk::Activity;
+use s_sdk::error::CallErrorKind;
+
+/// All registrations.
+#[derive(Default)]
+pub struct Registry {
+    contexts: Vec<(Vec<u8>, Vec<Range>)>,
+}
+
+/// Names from one to another, the second excluded, and the module that has them.
+pub struct Range {
+    /// The first name.
+    pub from: Vec<u32>,
+    /// The first name behind it.
+    pub to: Vec<u32>,
+    /// Who answers.
+    pub module: MibAccessProxy,
+}
+
+/// What a look at all modules found.
+#[derive(Default)]
+pub struct Found {
+    /// Who answers what.
+    pub registry: Registry,
+    /// The entries of the sysORTable.
+    pub resources: VarBinds,
+    /// What is wrong, in words.
+    pub problems: Vec<String>,
+}
+
+impl Found {
+    /// Asks every component that has MIB variables what it answers for.
+    pub fn look(runtime: &'static Runtime, act: &Activity) -> Self {
+        let mut found = Found::default();
+        let mut subtrees: Vec<(Vec<u8>, Vec<u32>, usize)> = Vec::new();
+        let mut modules = Vec::new();
+        for component in runtime.components() {
+            let name = component.name();
+            let Ok(module) = runtime.proxy::<MibAccessProxy>(name) else { continue };
+            let mut answer = VarBinds::new();
+            match module.subtrees(act, &mut answer) {
+                Ok(()) => {}
+                // Most components have no variables.
+                Err(error) if is_lacking(error.call) => continue,
+                Err(error) => {
+                    found.problems.push(format!("{name}: its subtrees are not known: {error}"));
+                    continue;
+                }
+            }
+            for subtree in answer.iter() {
+                let VarValue::Octets(context) = subtree.value else { continue };
+                let (context, root) = (context.to_vec(), subtree.name.to_vec());
+                if subtrees.iter().any(|(c, r, _)| (c, r) == (&context, &root)) {
+                    found.problems.push(format!(
+                        "{name}: another module answers for {} already",
+                        dotted(&root)
+                    ));
+                    continue;
+                }
+                subtrees.push((context, root, modules.len()));
+            }
+            let before = found.resources.len();
+            if module.sys_or_entries(act, &mut found.resources).is_err() {
+                found.resources.truncate(before);
+            }
+            modules.push(module);
+        }
+        found.registry = Registry::new(subtrees, &modules);
+        found
+    }
+}
+
+/// Whether a call failed because the component has no such behavior, or no module.
+fn is_lacking(call: u32) -> bool {
+    [CallErrorKind::NotUnderstood, CallErrorKind::Absent].iter().any(|kind| *kind as u32 == call)
+}
+
+impl Registry {
+    fn new(mut subtrees: Vec<(Vec<u8>, Vec<u32>, usize)>, modules: &[MibAccessProxy]) -> Self {
+        subtrees.sort();
+        let mut registry = Registry::default();
+        for same in subtrees.chunk_by(|a, b| a.0 == b.0) {
+            let roots = same.iter().map(|(_, root, module)| (root.clone(), modules[*module]));
+            registry.contexts.push((same[0].0.clone(), flat(roots)));
+        }
+        registry
+    }
+
+    /// The ranges of a context, in order.
+    pub fn context(&self, context: &[u8]) -> &[Range] {
+        let found = self.contexts.iter().find(|(name, _)| name == context);
+        found.map_or(&[], |(_, ranges)| ranges)
+    }
+}
+
+/// Where in sorted ranges a name is, or would be: the first range that does not end before it.
+pub fn position(ranges: &[Range], name: &[u32]) -> usize {
+    ranges.partition_point(|range| range.to.as_slice() <= name)
+}
+
+/// The range that has a name.
+pub fn covering<'r>(ranges: &'r [Range], name: &[u32]) -> Option<&'r Range> {
+    ranges.get(position(ranges, name)).filter(|range| range.from.as_slice() <= name)
+}
+
+/// Disjoint ranges of sorted subtrees, the inner before the outer.
+fn flat(roots: impl Iterator<Item = (Vec<u32>, MibAccessProxy)>) -> Vec<Range> {
+    let mut ranges = Vec::new();
+    let mut open: Vec<(Vec<u32>, MibAccessProxy)> = Vec::new();
+    let mut at = Vec::new();
+    let mut close = |from: &mut Vec<u32>, to: &Vec<u32>, module| {
+        if *from < *to {
+            ranges.push(Range { from: from.clone(), to: to.clone(), module });
+        }
+        from.clone_from(to);
+    };
+    for (root, module) in roots {
+        while let Some((to, outer)) = open.pop_if(|(to, _)| *to <= root) {
+            close(&mut at, &to, outer);
+        }
+        if let Some((_, outer)) = open.last() {
+            close(&mut at, &root, *outer);
+        }
+        at.clone_from(&root);
+        open.push((behind(&root), module));
+    }
+    while let Some((to, outer)) = open.pop() {
+        close(&mut at, &to, outer);
+    }
+    ranges
+}
+
+/// The first name behind a subtree.
+fn behind(root: &[u32]) -> Vec<u32> {
+    let mut name = root.to_vec();
+    while let Some(last) = name.pop() {
+        if let Some(next) = last.checked_add(1) {
+            name.push(next);
+            return name;
+        }
+    }
+    vec![u32::MAX; 2]
+}
+
+/// An object identifier as people write it.
+pub fn dotted(name: &[u32]) -> String {
+    name.iter().map(u32::to_string).collect::<Vec<_>>().join(".")
+}
