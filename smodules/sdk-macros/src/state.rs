@@ -165,7 +165,7 @@ fn struct_impl(ident: &Ident, fields: &[Named]) -> TokenStream {
             fn to_value(&self) -> ::s_sdk::value::Value {
                 ::s_sdk::value::Value::Map([
                     #((::std::string::String::from(#names), #traits::to_value(&self.#idents)),)*
-                ].into())
+                ].into_iter().collect())
             }
 
             fn from_value(

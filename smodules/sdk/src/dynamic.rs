@@ -149,7 +149,7 @@ impl<'a> ValueRef<'a> {
             Tag::F64 => Value::F64(f64::from_bits(self.first)),
             Tag::BYTES => Value::Bytes(self.as_bytes()?.to_vec()),
             Tag::TEXT => Value::Text(self.as_text()?.to_owned()),
-            Tag::OID => Value::Oid(self.as_oid()?.to_vec()),
+            Tag::OID => Value::Oid(self.as_oid()?.to_vec().into()),
             Tag::ENCODED => Value::decode(self.slice(Tag::ENCODED)?).ok()?,
             _ => return None,
         })
@@ -329,11 +329,11 @@ unsigned! {
             }
         }
         fn slice_to_value(slice: &[u32]) -> Value {
-            Value::Oid(slice.to_vec())
+            Value::Oid(slice.to_vec().into())
         }
         fn slice_from_value(value: &Value) -> Option<Vec<u32>> {
             match value {
-                Value::Oid(arcs) => Some(arcs.clone()),
+                Value::Oid(arcs) => Some(arcs.to_vec()),
                 Value::List(items) => items.iter().map(Self::from_value).collect(),
                 _ => None,
             }

@@ -389,7 +389,7 @@ macro_rules! crossing_struct {
             const KIND: Kind = Kind::Map(&Kind::Text, &Kind::Any);
 
             fn to_value(&self) -> Value {
-                Value::Map([$((stringify!($field).to_owned(), self.$field.to_value())),*].into())
+                Value::Map([$((stringify!($field).to_owned(), self.$field.to_value())),*].into_iter().collect())
             }
 
             fn from_value(value: Value) -> Result<Self, FieldError> {

@@ -25,9 +25,11 @@
 
 mod codec;
 mod field;
+mod nested;
 
 pub use codec::{Reader, Writer};
 pub use field::{Field, Fields, Key, Oid};
+pub use nested::Nested;
 pub use s_sdk_macros::Field;
 
 use codec::float_bits;
@@ -55,11 +57,11 @@ pub enum Value {
     /// UTF-8 text.
     Text(String),
     /// Values in a row.
-    List(Vec<Value>),
+    List(Nested<Vec<Value>>),
     /// Values by name.
-    Map(BTreeMap<String, Value>),
+    Map(Nested<BTreeMap<String, Value>>),
     /// The arcs of an object identifier.
-    Oid(Vec<u32>),
+    Oid(Nested<Vec<u32>>),
 }
 
 impl Value {
@@ -140,7 +142,7 @@ impl Value {
     }
 
     /// The members, if it is a map.
-    pub const fn as_map(&self) -> Option<&BTreeMap<String, Value>> {
+    pub fn as_map(&self) -> Option<&BTreeMap<String, Value>> {
         if let Value::Map(value) = self { Some(value) } else { None }
     }
 
@@ -248,8 +250,8 @@ from_others! {
     String: |value| Value::Text(value);
     &[u8]: |value| Value::Bytes(value.to_vec());
     Vec<u8>: |value| Value::Bytes(value);
-    Vec<Value>: |value| Value::List(value);
-    BTreeMap<String, Value>: |value| Value::Map(value);
+    Vec<Value>: |value| Value::List(value.into());
+    BTreeMap<String, Value>: |value| Value::Map(value.into());
 }
 
 /// What a type looks like to another version of it: the type system of schemas.

@@ -248,9 +248,13 @@ fn every_kind_of_parameter_arrives_typed_and_by_name() {
         assert_eq!(named.invoke(act, "plain", &args), Ok(answer.to_value()));
 
         assert_eq!(typed.borrowed(act, "äöü", &[1, 2], &[1, 3, 6, 1], &[POINT]), Ok(3241));
-        let points = Value::List(vec![POINT.to_value()]);
-        let args =
-            [Value::from("äöü"), Value::Bytes(vec![1, 2]), Value::Oid(vec![1, 3, 6, 1]), points];
+        let points = Value::from(vec![POINT.to_value()]);
+        let args = [
+            Value::from("äöü"),
+            Value::Bytes(vec![1, 2]),
+            Value::Oid(vec![1, 3, 6, 1].into()),
+            points,
+        ];
         assert_eq!(named.invoke(act, "borrowed", &args), Ok(Value::U64(3241)));
 
         let table = Table { names: b"abc".to_vec().into(), points: vec![POINT, POINT].into() };
@@ -277,12 +281,12 @@ fn outputs_are_appended_to_typed_and_come_as_a_map_by_name() {
         let expected = map([
             ("return", Value::Bool(true)),
             ("out", Value::Bytes(b"ab".to_vec())),
-            ("arcs", Value::Oid(vec![0])),
+            ("arcs", Value::Oid(vec![0].into())),
             (
                 "table",
                 map([
                     ("names", Value::Bytes(b"n".to_vec())),
-                    ("points", Value::List(vec![POINT.to_value()])),
+                    ("points", Value::from(vec![POINT.to_value()])),
                 ]),
             ),
         ]);
@@ -336,9 +340,12 @@ fn an_argument_that_does_not_fit_is_named_by_its_position() {
         // An unknown variant, a missing field, an element of the wrong type.
         assert_eq!(position_of("plain", &[POINT.to_value(), Value::from("Furious")]), 1);
         assert_eq!(position_of("plain", &[map([("x", Value::U64(1))]), Value::from("Calm")]), 0);
-        let points = Value::List(vec![POINT.to_value(), Value::Null]);
+        let points = Value::from(vec![POINT.to_value(), Value::Null]);
         assert_eq!(
-            position_of("borrowed", &["".into(), Value::Bytes(vec![]), Value::Oid(vec![]), points]),
+            position_of(
+                "borrowed",
+                &["".into(), Value::Bytes(vec![]), Value::Oid(vec![].into()), points]
+            ),
             3
         );
     });

@@ -104,7 +104,7 @@ fn the_own_version_comes_back() {
 #[test]
 fn the_fast_path_writes_what_the_value_says() {
     let state = visitor4();
-    let slow = Value::List(vec![Value::from("visitor"), Value::U64(4), Field::to_value(&state)]);
+    let slow = Value::from(vec![Value::from("visitor"), Value::U64(4), Field::to_value(&state)]);
     assert_eq!(exported(&state, 4), slow.encode());
 }
 
@@ -211,7 +211,7 @@ fn states_of_other_kinds_and_versions_are_refused() {
     let unknown = StateError::UnknownVersion { kind: "visitor", version: 3, known: vec![1, 2, 4] };
     assert_eq!(visitor4().export(3, &mut Vec::new()), Err(unknown.clone()));
     let three =
-        Value::List(vec![Value::from("visitor"), Value::U64(3), Value::Map(BTreeMap::new())]);
+        Value::from(vec![Value::from("visitor"), Value::U64(3), Value::from(BTreeMap::new())]);
     assert_eq!(Visitor4::import(3, &three.encode()), Err(unknown));
 }
 
@@ -234,7 +234,7 @@ fn octets_that_are_no_state_are_refused() {
         Err(StateError::Unreadable { .. })
     ));
     assert!(matches!(
-        Visitor4::import(4, &Value::List(vec![]).encode()),
+        Visitor4::import(4, &Value::List(vec![].into()).encode()),
         Err(StateError::NoState { .. })
     ));
 }

@@ -298,7 +298,7 @@ impl Inner {
                 used.admitted_epoch, used.recorded_epoch
             ),
         );
-        let payload = Value::Map(BTreeMap::from([
+        let payload = Value::from(BTreeMap::from([
             ("component".to_owned(), Value::from(component)),
             ("recorded_epoch".to_owned(), Value::U64(used.recorded_epoch)),
             ("admitted_epoch".to_owned(), Value::U64(used.admitted_epoch)),
@@ -354,7 +354,7 @@ impl Inner {
         if let Some(blackout) = event.blackout {
             payload.insert("blackout_us".to_owned(), micros(blackout));
         }
-        self.publish(&event.tag(), &Value::Map(payload));
+        self.publish(&event.tag(), &Value::from(payload));
     }
 
     pub(crate) fn ended(&self, execution: &Arc<Execution>, outcome: &Outcome) {
@@ -368,7 +368,7 @@ impl Inner {
         lock(&self.history).keep(outcome.clone());
         let level = if committed { Level::Info } else { Level::Warning };
         (self.log)(level, "swap-manager", "", &outcome.to_string());
-        let payload = Value::Map(BTreeMap::from([
+        let payload = Value::from(BTreeMap::from([
             ("txn".to_owned(), Value::U64(outcome.txn)),
             ("committed".to_owned(), Value::Bool(committed)),
             ("text".to_owned(), Value::Text(outcome.to_string())),

@@ -126,8 +126,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("octets", Value::Bytes(vec![0, 255])),
         ("text", Value::Text("é".to_owned())),
         ("list", Value::from(vec![Value::List(vec![].into())])),
-        ("oid", Value::Oid(vec![1, 3, 6, 1, 4, 1, u32::MAX])),
-        ("relative", Value::Oid(vec![1])),
+        ("oid", Value::Oid(vec![1, 3, 6, 1, 4, 1, u32::MAX].into())),
+        ("relative", Value::Oid(vec![1].into())),
     ];
     let map = members.into_iter().map(|(key, value)| (key.to_owned(), value));
     keep("value", "every-kind", &Value::Map(map.collect()).encode())?;

@@ -157,9 +157,9 @@ impl<'b> Reader<'b> {
                     members.insert(key.to_owned(), input.value()?);
                     Ok::<_, DecodeError>(())
                 })?;
-                Value::Map(members)
+                Value::from(members)
             }
-            Head::Tag(tag) => Value::Oid(self.arcs(tag, start)?),
+            Head::Tag(tag) => Value::Oid(self.arcs(tag, start)?.into()),
             Head::Bool(value) => Value::Bool(value),
             Head::Null => Value::Null,
             Head::Float(value) => Value::F64(value),

@@ -337,7 +337,7 @@ impl<K: Key, T: Field> Field for BTreeMap<K, T> {
         }
         Value::List(
             self.iter()
-                .map(|(key, value)| Value::List(vec![key.to_value(), value.to_value()]))
+                .map(|(key, value)| Value::from(vec![key.to_value(), value.to_value()]))
                 .collect(),
         )
     }
@@ -430,7 +430,7 @@ macro_rules! tuples {
             const KIND: Kind = Kind::Tuple(&[$($name::KIND),*]);
 
             fn to_value(&self) -> Value {
-                Value::List(vec![$(self.$at.to_value()),*])
+                Value::from(vec![$(self.$at.to_value()),*])
             }
 
             fn from_value(value: Value) -> Result<Self, FieldError> {
@@ -481,12 +481,12 @@ impl Field for Oid {
     const KIND: Kind = Kind::Oid;
 
     fn to_value(&self) -> Value {
-        Value::Oid(self.0.clone())
+        Value::Oid(self.0.clone().into())
     }
 
     fn from_value(value: Value) -> Result<Self, FieldError> {
         match value {
-            Value::Oid(arcs) => Ok(Oid(arcs)),
+            Value::Oid(arcs) => Ok(Oid(arcs.into_inner())),
             other => Err(FieldError::expected(Self::KIND, &other)),
         }
     }
@@ -507,14 +507,14 @@ impl Fields {
     /// The fields of a struct.
     pub fn from_value(value: Value) -> Result<Self, FieldError> {
         match value {
-            Value::Map(members) => Ok(Fields(members)),
+            Value::Map(members) => Ok(Fields(members.into_inner())),
             other => Err(FieldError::expected(Kind::Map(&Kind::Text, &Kind::Any), &other)),
         }
     }
 
     /// The struct again.
     pub fn into_value(self) -> Value {
-        Value::Map(self.0)
+        Value::from(self.0)
     }
 
     /// Their names.
