@@ -34,16 +34,10 @@ pub struct Peer<'a> {
 }
 
 /// What a single request may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
     /// The most repetitions of a GetBulk; 0 for as many as fit.
     pub max_repetitions: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { max_repetitions: 0 }
-    }
 }
 
 /// The proxies of the message processing models, by the version of a message.
@@ -78,12 +72,16 @@ impl Models {
 /// RFC 5343: who does not know an engine's ID may say this instead.
 const LOCAL_ENGINE_ID: &[u8] = &[0x80, 0, 0, 0, 6];
 
+/// Makes durable what a SET has changed, before it is answered; false when that failed.
+pub type Durable = Box<dyn Fn(&Activity) -> bool + Send + Sync>;
+
 /// The engine.
 pub struct Engine {
     facts: Arc<Facts>,
     models: Models,
     access: AccessControlProxy,
     limits: Limits,
+    durable: Durable,
     registry: RwLock<Arc<Registry>>,
     /// The number of the registry, moved with every new one.
     registry_number: AtomicU64,
@@ -96,6 +94,15 @@ struct Accepted<'a> {
     request_id: i32,
 }
 
+/// A message that is answered with a Report.
+struct Refused<'a> {
+    model: &'a MessageProcessingProxy,
+    header: MessageHeader,
+    state: StateReference,
+    /// 0 where it is not known, or not to be trusted (RFC 3412 §7.1 step 3 c).
+    request_id: i32,
+}
+
 impl Engine {
     /// An engine over the components of a runtime. It has no variables before [`Engine::look`].
     ///
@@ -105,8 +112,10 @@ impl Engine {
         runtime: &'static Runtime,
         facts: Arc<Facts>,
         limits: Limits,
+        durable: Durable,
     ) -> std::result::Result<Self, s_proxy::RuntimeError> {
         Ok(Engine {
+            durable,
             facts,
             models: Models::of(runtime)?,
             access: runtime.proxy("access.vacm")?,
@@ -191,8 +200,8 @@ impl Engine {
                     class: PduClass::Response,
                     send_pdu_handle: 0,
                 };
-                // The request-id is not known, or not to be trusted (RFC 3412 §7.1 step 3 c).
-                self.report(act, model, header, error.state, 0, (counter, value), scratch)
+                let refused = Refused { model, header, state: error.state, request_id: 0 };
+                self.report(act, &refused, (counter, value), scratch)
             }
         }
     }
@@ -271,7 +280,9 @@ impl Engine {
             Ok(view) => {
                 let ranges = registry.context(&context);
                 Some(match pdu.kind {
-                    PduKind::Set => set::set(act, ranges, &context, &view, &scratch.asked),
+                    PduKind::Set => {
+                        set::set(act, ranges, &context, &view, &scratch.asked, &self.durable)
+                    }
                     kind => {
                         let version = header.pdu_version;
                         let reading = Reading { act, ranges, context: &context, view, version };
@@ -356,20 +367,18 @@ impl Engine {
             return false;
         }
         let header = MessageHeader { class: PduClass::Response, ..header };
-        let id = accepted.request_id;
-        self.report(act, accepted.model, header, state, id, (counter, value), scratch)
+        let Accepted { model, request_id, .. } = *accepted;
+        self.report(act, &Refused { model, header, state, request_id }, (counter, value), scratch)
     }
 
     fn report(
         &self,
         act: &Activity,
-        model: &MessageProcessingProxy,
-        header: MessageHeader,
-        state: StateReference,
-        request_id: i32,
+        refused: &Refused<'_>,
         (counter, value): (Counter, u32),
         scratch: &mut Scratch,
     ) -> bool {
+        let Refused { model, header, state, request_id } = *refused;
         // RFC 3412 §7.1 step 3: the context of a Report is this engine's default one.
         scratch.elements.clear();
         let named = scratch.elements.context_engine_id.append(self.facts.engine_id());

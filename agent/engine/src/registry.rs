@@ -89,7 +89,9 @@ impl Registry {
         let mut registry = Registry::default();
         for same in subtrees.chunk_by(|a, b| a.0 == b.0) {
             let roots = same.iter().map(|(_, root, module)| (root.clone(), modules[*module]));
-            registry.contexts.push((same[0].0.clone(), flat(roots)));
+            let mut ranges = Vec::new();
+            flat(roots, |from, to, module| ranges.push(Range { from, to, module }));
+            registry.contexts.push((same[0].0.clone(), ranges));
         }
         registry
     }
@@ -112,30 +114,30 @@ pub fn covering<'r>(ranges: &'r [Range], name: &[u32]) -> Option<&'r Range> {
 }
 
 /// Disjoint ranges of sorted subtrees, the inner before the outer.
-fn flat(roots: impl Iterator<Item = (Vec<u32>, MibAccessProxy)>) -> Vec<Range> {
-    let mut ranges = Vec::new();
-    let mut open: Vec<(Vec<u32>, MibAccessProxy)> = Vec::new();
+fn flat<T: Copy>(
+    roots: impl Iterator<Item = (Vec<u32>, T)>,
+    mut range: impl FnMut(Vec<u32>, Vec<u32>, T),
+) {
+    let mut open: Vec<(Vec<u32>, T)> = Vec::new();
     let mut at = Vec::new();
-    let mut close = |from: &mut Vec<u32>, to: &Vec<u32>, module| {
+    let mut close = |from: &mut Vec<u32>, to: &Vec<u32>, owner| {
         if *from < *to {
-            ranges.push(Range { from: from.clone(), to: to.clone(), module });
+            range(std::mem::replace(from, to.clone()), to.clone(), owner);
         }
-        from.clone_from(to);
     };
-    for (root, module) in roots {
-        while let Some((to, outer)) = open.pop_if(|(to, _)| *to <= root) {
-            close(&mut at, &to, outer);
+    for (root, owner) in roots {
+        while let Some((to, inner)) = open.pop_if(|(to, _)| *to <= root) {
+            close(&mut at, &to, inner);
         }
         if let Some((_, outer)) = open.last() {
             close(&mut at, &root, *outer);
         }
         at.clone_from(&root);
-        open.push((behind(&root), module));
+        open.push((behind(&root), owner));
     }
-    while let Some((to, outer)) = open.pop() {
-        close(&mut at, &to, outer);
+    while let Some((to, inner)) = open.pop() {
+        close(&mut at, &to, inner);
     }
-    ranges
 }
 
 /// The first name behind a subtree.
@@ -153,4 +155,45 @@ fn behind(root: &[u32]) -> Vec<u32> {
 /// An object identifier as people write it.
 pub fn dotted(name: &[u32]) -> String {
     name.iter().map(u32::to_string).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranges(roots: &[&[u32]]) -> Vec<(Vec<u32>, Vec<u32>, usize)> {
+        let mut found = Vec::new();
+        let roots = roots.iter().enumerate().map(|(owner, root)| (root.to_vec(), owner));
+        flat(roots, |from, to, owner| found.push((from, to, owner)));
+        found
+    }
+
+    #[test]
+    fn the_inner_subtree_has_its_names_and_the_outer_one_the_rest() {
+        // Each name of a small world belongs to the owner of the longest root that it begins with.
+        let roots: [&[u32]; 6] =
+            [&[1], &[1, 2], &[1, 2, 2], &[1, 2, 2, 0], &[1, 3], &[2, u32::MAX]];
+        let found = ranges(&roots);
+        assert!(found.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{found:?}");
+        let arcs = [0, 1, 2, 3, u32::MAX];
+        for name in arcs
+            .iter()
+            .flat_map(|a| arcs.iter().map(|b| vec![*a, *b]))
+            .flat_map(|name| arcs.iter().map(move |c| [name.clone(), vec![*c]].concat()))
+        {
+            let longest = (0..roots.len())
+                .filter(|&root| name.starts_with(roots[root]))
+                .max_by_key(|&root| roots[root].len());
+            let has = |(from, to, _): &&(Vec<u32>, Vec<u32>, usize)| *from <= name && name < *to;
+            assert_eq!(found.iter().find(has).map(|range| range.2), longest, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_lies_behind_the_last_name() {
+        assert_eq!(behind(&[1, 3]), [1, 4]);
+        assert_eq!(behind(&[1, u32::MAX]), [2]);
+        assert!(behind(&[u32::MAX]) > vec![2, 0]);
+        assert_eq!(ranges(&[]), []);
+    }
 }

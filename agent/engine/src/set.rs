@@ -1,7 +1,7 @@
 //! SetRequest (RFC 3416 §4.2.5): several modules change as if at once, or none does.
 //!
 //! `set_check` of all, then `set_apply` of all; where one fails, `set_undo` of those that were applied, the
-//! last first. `set_cleanup` ends it for every module that checked, whichever way it went.
+//! last first. The answer waits until what was set is durable. `set_cleanup` ends it for every module that checked, whichever way it went.
 
 use crate::access::View;
 use crate::registry::{Range, covering};
@@ -25,6 +25,7 @@ pub fn set(
     context: &[u8],
     view: &View<'_>,
     asked: &VarBinds,
+    durable: &crate::dispatch::Durable,
 ) -> Result {
     let mut parts = match split(ranges, view, asked) {
         Ok(parts) => parts,
@@ -41,7 +42,7 @@ pub fn set(
         }
     }
     if failed.is_none() {
-        failed = apply(act, &mut parts, asked);
+        failed = apply(act, &mut parts, asked, durable);
     }
     for part in &parts {
         if let Some(reference) = part.checked {
@@ -53,7 +54,12 @@ pub fn set(
 }
 
 /// The second phase: applies every part, or takes back what was applied.
-fn apply(act: &Activity, parts: &mut [Part], asked: &VarBinds) -> Option<Result> {
+fn apply(
+    act: &Activity,
+    parts: &mut [Part],
+    asked: &VarBinds,
+    durable: &crate::dispatch::Durable,
+) -> Option<Result> {
     let mut failed = None;
     for part in parts.iter_mut() {
         let Some(reference) = part.checked else { continue };
@@ -66,6 +72,10 @@ fn apply(act: &Activity, parts: &mut [Part], asked: &VarBinds) -> Option<Result>
                 break;
             }
         }
+    }
+    // A manager relies on what it was told has been set.
+    if failed.is_none() && !durable(act) {
+        failed = Some(Result::Error(ErrorStatus::CommitFailed, 0));
     }
     failed?;
     for part in parts.iter().rev().filter(|part| part.applied) {

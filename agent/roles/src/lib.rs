@@ -4,9 +4,10 @@
 //! never does any SNMP itself: no codec, no cryptography, no tables. It changes alone and with care.
 //!
 //! In the order in which a datagram meets them: [`message`] takes it apart, [`security`] proves where it
-//! came from with the help of [`auth`] and [`privacy`], [`access`] says what its sender may see, [`mib`]
-//! answers. [`engine`] is what they all may ask, [`settings`] how they are configured. [`varbind`] is what they all speak of, [`error`] how they refuse. Each file opens with the role's
-//! contract in numbered sentences; [`contract`] holds the suites that hold a module to them.
+//! came from with the help of [`auth`] and [`privacy`] (in v1 and v2c [`community`] does), [`access`] says
+//! what its sender may see, [`mib`] answers. [`engine`] is what they all may ask, [`settings`] how they are
+//! configured. [`varbind`] is what they all speak of, [`error`] how they refuse. Each file opens with the
+//! role's contract in numbered sentences; [`contract`] holds the suites that hold a module to them.
 //!
 //! Rules of every role, beside its own:
 //! 1. The caller owns every buffer. A method appends to its outputs and never reads what is in them, so
@@ -23,6 +24,7 @@ pub mod varbind;
 
 pub mod access;
 pub mod auth;
+pub mod community;
 pub mod message;
 pub mod mib;
 pub mod privacy;

@@ -50,7 +50,7 @@ impl ByName {
 }
 
 fn oid(arcs: &[u32]) -> Value {
-    Value::Oid(arcs.to_vec())
+    Value::Oid(arcs.to_vec().into())
 }
 
 impl AuthProtocol for ByName {

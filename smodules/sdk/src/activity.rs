@@ -327,7 +327,7 @@ impl Activity {
         // the header in front of it is aligned for its number.
         unsafe {
             let base = lane.keep.get().cast::<u8>();
-            base.add(at - 8).cast::<u64>().write(T::SHAPE.hash());
+            base.add(at - 8).cast::<u64>().write(const { T::SHAPE.hash() });
             base.add(at).cast::<T>().write(value);
         }
         #[expect(clippy::cast_possible_truncation, reason = "KEEP_BYTES fits")]
@@ -352,7 +352,7 @@ impl Activity {
         // SAFETY: the octets lie within what was kept; the header says whether they are a `T`.
         unsafe {
             let base = lane.keep.get().cast::<u8>();
-            if base.add(at - 8).cast::<u64>().read() != T::SHAPE.hash() {
+            if base.add(at - 8).cast::<u64>().read() != const { T::SHAPE.hash() } {
                 return Err(stale);
             }
             Ok(base.add(at).cast::<T>().read())

@@ -25,12 +25,20 @@ struct Package {
 
 /// Everything outside the Rust toolchain. rustc itself needs a linker (`cc`), so a machine on which
 /// this program runs has one.
-const PACKAGES: &[Package] = &[Package {
-    name: "g++",
-    program: "c++",
-    reason: "the fuzzing engine, libFuzzer, is C++ and is built from source",
-    needed_by: &[Door::Fuzz],
-}];
+const PACKAGES: &[Package] = &[
+    Package {
+        name: "g++",
+        program: "c++",
+        reason: "the fuzzing engine, libFuzzer, is C++ and is built from source",
+        needed_by: &[Door::Fuzz],
+    },
+    Package {
+        name: "snmp",
+        program: "snmpget",
+        reason: "the agent is asked with net-snmp's own tools",
+        needed_by: &[Door::Test],
+    },
+];
 
 /// Makes sure that everything `door` needs is there, or says exactly what to install.
 pub(crate) fn ensure(door: Door) -> Result<(), Failure> {

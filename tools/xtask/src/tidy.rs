@@ -39,7 +39,19 @@ const EDGES: &[(&str, &[&str])] = &[
     ("smodules/template-role", &["smodules/sdk"]),
     ("smodules/template", &["smodules/sdk", "smodules/template-role"]),
     ("smodules/template-next", &["smodules/sdk", "smodules/template-role"]),
-    ("smodules/", &["smodules/sdk", "agent/roles", "agent/wire"]),
+    // What several modules of a kind share.
+    (
+        "smodules/",
+        &[
+            "smodules/sdk",
+            "agent/roles",
+            "agent/wire",
+            "smodules/auth-hmac",
+            "smodules/message-community",
+            "smodules/mib-kit",
+            "smodules/scratch",
+        ],
+    ),
     ("swap-manager/", &["smodules/sdk", "swap-manager/"]),
     ("agent/engine", &["smodules/sdk", "agent/wire", "agent/roles", "swap-manager/"]),
     ("agent/daemon", &["smodules/", "agent/", "swap-manager/"]),

@@ -4,7 +4,11 @@
 //! module's tests, through a proxy, and in the rehearsal as the module's own `self_test`. It is behind no
 //! feature: a module that does not call its suite does not contain it.
 
+pub mod access;
 pub mod auth;
+pub mod message;
+pub mod mib;
+pub mod privacy;
 
 use std::fmt;
 

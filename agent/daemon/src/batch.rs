@@ -1,0 +1,257 @@
+//! Many datagrams with one system call: `recvmmsg` and `sendmmsg`, which neither the standard library nor
+//! a safe crate has.
+//!
+//! It knows nothing of SNMP. Invariant: every address that the kernel is given points into memory that
+//! this batch owns and does not move while the call runs; lengths that the kernel answers are bounded by
+//! what it was given.
+#![allow(
+    unsafe_code,
+    reason = "the system calls take pointers; each block says what they point to"
+)]
+
+use std::io;
+use std::mem::{MaybeUninit, size_of, zeroed};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd as _;
+
+/// So many datagrams are taken at once.
+pub(crate) const SIZE: usize = 32;
+
+/// Room for one address of arrival with its header.
+const CONTROL: usize = 64;
+
+/// Datagrams of one call, and their answers.
+pub(crate) struct Batch {
+    received: Vec<u8>,
+    answers: Vec<u8>,
+    /// Where an answer lies in `answers`, by the datagram that it answers.
+    answer_at: [Option<(usize, usize)>; SIZE],
+    names: Box<[libc::sockaddr_storage; SIZE]>,
+    name_lens: [libc::socklen_t; SIZE],
+    controls: Box<[Control; SIZE]>,
+    control_lens: [usize; SIZE],
+    lens: [usize; SIZE],
+    count: usize,
+    largest: usize,
+}
+
+/// Aligned as a control message header.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Control([u8; CONTROL]);
+
+impl Batch {
+    /// Room for datagrams of so many octets.
+    pub(crate) fn new(largest: usize) -> Self {
+        // SAFETY: all zeros are an address of no family, which the type allows.
+        let nobody: libc::sockaddr_storage = unsafe { zeroed() };
+        Batch {
+            received: vec![0; largest * SIZE],
+            answers: Vec::new(),
+            answer_at: [None; SIZE],
+            names: Box::new([nobody; SIZE]),
+            name_lens: [0; SIZE],
+            controls: Box::new([Control([0; CONTROL]); SIZE]),
+            control_lens: [0; SIZE],
+            lens: [0; SIZE],
+            count: 0,
+            largest,
+        }
+    }
+
+    /// Waits for a datagram, and takes those that are there then.
+    ///
+    /// # Errors
+    /// The socket's, its timeout included; then the batch is empty.
+    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        self.count = 0;
+        self.answers.clear();
+        self.answer_at = [None; SIZE];
+        let mut places = [MaybeUninit::<libc::iovec>::uninit(); SIZE];
+        // SAFETY: all zeros are a header without buffers.
+        let mut headers: [libc::mmsghdr; SIZE] = unsafe { zeroed() };
+        let chunks = self.received.chunks_exact_mut(self.largest);
+        for (at, (header, chunk)) in headers.iter_mut().zip(chunks).enumerate() {
+            let place = places[at]
+                .write(libc::iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: chunk.len() });
+            header.msg_hdr.msg_iov = place;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_name = (&raw mut self.names[at]).cast();
+            header.msg_hdr.msg_namelen = socklen(size_of::<libc::sockaddr_storage>());
+            header.msg_hdr.msg_control = self.controls[at].0.as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = CONTROL;
+        }
+        // SAFETY: the headers, and all that they point to, live in this frame or in `self` until the call
+        // returns; the count is their number.
+        let count = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                headers.as_mut_ptr(),
+                libc::c_uint::try_from(SIZE).unwrap_or(1),
+                libc::MSG_WAITFORONE,
+                std::ptr::null_mut(),
+            )
+        };
+        let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        for (at, header) in headers.iter().take(count).enumerate() {
+            // A datagram that was cut is as long as its room, one octet more than any message may have.
+            self.lens[at] = (header.msg_len as usize).min(self.largest);
+            self.name_lens[at] = header.msg_hdr.msg_namelen;
+            self.control_lens[at] = header.msg_hdr.msg_controllen.min(CONTROL);
+        }
+        self.count = count.min(SIZE);
+        Ok(self.count)
+    }
+
+    /// A datagram and where it came from; none where the address is of no family that is known.
+    pub(crate) fn datagram(&self, at: usize) -> Option<(SocketAddr, &[u8])> {
+        if at >= self.count {
+            return None;
+        }
+        let from = at * self.largest;
+        let octets = self.received.get(from..from + self.lens[at])?;
+        Some((address(&self.names[at], self.name_lens[at])?, octets))
+    }
+
+    /// The answer to a datagram.
+    pub(crate) fn answer(&mut self, at: usize, answer: &[u8]) {
+        let from = self.answers.len();
+        self.answers.extend_from_slice(answer);
+        if let Some(place) = self.answer_at.get_mut(at) {
+            *place = Some((from, answer.len()));
+        }
+    }
+
+    /// Sends all answers, each to where its datagram came from, and from the address that it came to. One
+    /// that cannot be sent is skipped: who asked asks again, UDP promises no more.
+    pub(crate) fn send(&mut self, socket: &UdpSocket) {
+        let mut places = [MaybeUninit::<libc::iovec>::uninit(); SIZE];
+        // SAFETY: as in `receive`.
+        let mut headers: [libc::mmsghdr; SIZE] = unsafe { zeroed() };
+        let mut count = 0;
+        for at in 0..self.count {
+            let Some((from, len)) = self.answer_at[at] else { continue };
+            let Some(octets) = self.answers.get_mut(from..from + len) else { continue };
+            let place = places[count]
+                .write(libc::iovec { iov_base: octets.as_mut_ptr().cast(), iov_len: len });
+            let header = &mut headers[count].msg_hdr;
+            header.msg_iov = place;
+            header.msg_iovlen = 1;
+            header.msg_name = (&raw mut self.names[at]).cast();
+            header.msg_namelen = self.name_lens[at];
+            if self.control_lens[at] > 0 {
+                header.msg_control = self.controls[at].0.as_mut_ptr().cast();
+                header.msg_controllen = self.control_lens[at];
+            }
+            count += 1;
+        }
+        let mut sent = 0;
+        while sent < count {
+            // SAFETY: as in `receive`; `sent` is below the number of headers that were filled.
+            let done = unsafe {
+                libc::sendmmsg(
+                    socket.as_raw_fd(),
+                    headers.as_mut_ptr().add(sent),
+                    libc::c_uint::try_from(count - sent).unwrap_or(1),
+                    0,
+                )
+            };
+            // The first of the rest failed when nothing was sent.
+            sent += usize::try_from(done).ok().filter(|&done| done > 0).unwrap_or(1);
+        }
+    }
+}
+
+fn socklen(len: usize) -> libc::socklen_t {
+    libc::socklen_t::try_from(len).unwrap_or(0)
+}
+
+/// Has the kernel tell which address each datagram came to: answers of a socket that listens on all
+/// addresses must come from the one that was asked.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn tell_arrival(socket: &UdpSocket, v6: bool) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let (level, option) = if v6 {
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)
+    } else {
+        (libc::IPPROTO_IP, libc::IP_PKTINFO)
+    };
+    // SAFETY: the option's value is an int that lives until the call returns.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw const on).cast(),
+            socklen(size_of::<libc::c_int>()),
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn address(name: &libc::sockaddr_storage, len: libc::socklen_t) -> Option<SocketAddr> {
+    let len = len as usize;
+    match libc::c_int::from(name.ss_family) {
+        libc::AF_INET if len >= size_of::<libc::sockaddr_in>() => {
+            // SAFETY: the kernel wrote an address of this family and length; storage is aligned for all.
+            let v4 = unsafe { &*std::ptr::from_ref(name).cast::<libc::sockaddr_in>() };
+            let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
+            Some(SocketAddr::new(IpAddr::V4(ip), u16::from_be(v4.sin_port)))
+        }
+        libc::AF_INET6 if len >= size_of::<libc::sockaddr_in6>() => {
+            // SAFETY: as above.
+            let v6 = unsafe { &*std::ptr::from_ref(name).cast::<libc::sockaddr_in6>() };
+            let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+            Some(SocketAddr::new(IpAddr::V6(ip), u16::from_be(v6.sin6_port)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_datagram_is_answered_to_where_it_came_from() {
+        for any in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"] {
+            let server = UdpSocket::bind(any).unwrap();
+            server.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+            let v6 = any.starts_with('[');
+            tell_arrival(&server, v6).unwrap();
+            let host = if v6 { "::1" } else { "127.0.0.1" };
+            let port = server.local_addr().unwrap().port();
+            let clients: Vec<_> = (0..SIZE + 3)
+                .map(|_| {
+                    let client = UdpSocket::bind((host, 0)).unwrap();
+                    client.connect((host, port)).unwrap();
+                    client.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+                    client
+                })
+                .collect();
+            for (number, client) in clients.iter().enumerate() {
+                client.send(&vec![7; number]).unwrap();
+            }
+            let mut batch = Batch::new(2048);
+            let mut left = clients.len();
+            while left > 0 {
+                let count = batch.receive(&server).unwrap();
+                for at in 0..count {
+                    let (from, octets) = batch.datagram(at).unwrap();
+                    let answer = format!("{from} {}", octets.len());
+                    batch.answer(at, answer.as_bytes());
+                }
+                batch.send(&server);
+                left -= count;
+            }
+            for (number, client) in clients.iter().enumerate() {
+                let mut answer = [0; 128];
+                let len = client.recv(&mut answer).unwrap();
+                let wanted = format!("{} {number}", client.local_addr().unwrap());
+                assert_eq!(std::str::from_utf8(&answer[..len]).unwrap(), wanted);
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What was sent and is not answered yet, and which engine answers at which address.
+//!
+//! It never sends anything again: the sender does, and gets a new msgID. Invariant: an answer is matched
+//! with one message that was sent, and a Response only if it comes from whom that message went to.
+
+use roles::varbind::SecurityLevel;
+use s_sdk::State;
+use s_sdk::value::Field;
+use std::collections::BTreeMap;
+
+/// So many messages wait for an answer; then the oldest is given up. Nobody else bounds what a sender who
+/// retries against a dead receiver leaves behind.
+const MOST_SENT: usize = 4096;
+
+/// The engines of so many addresses are remembered.
+const MOST_PEERS: usize = 4096;
+
+/// A transport domain and an address in it.
+pub(crate) type Peer<'a> = (&'a [u32], &'a [u8]);
+
+/// A message that waits for its answer (RFC 3412 §7.1 step 9 d).
+#[derive(Clone, Debug, PartialEq, Eq, Field)]
+pub struct Sent {
+    /// Its msgID.
+    pub msg_id: u32,
+    /// Who waits.
+    pub send_pdu_handle: u32,
+    /// Where it went.
+    pub domain: Vec<u32>,
+    /// Where it went.
+    pub address: Vec<u8>,
+    /// The authoritative engine; empty in a discovery.
+    pub engine_id: Vec<u8>,
+    /// The principal.
+    pub security_name: Vec<u8>,
+    /// The level, as in SnmpSecurityLevel.
+    pub security_level: u32,
+    /// The context.
+    pub context_engine_id: Vec<u8>,
+    /// The context.
+    pub context_name: Vec<u8>,
+}
+
+/// Which engine answers at an address.
+#[derive(Clone, Debug, PartialEq, Eq, Field)]
+pub struct Known {
+    /// The transport domain.
+    pub domain: Vec<u32>,
+    /// The address.
+    pub address: Vec<u8>,
+    /// Its snmpEngineID.
+    pub engine_id: Vec<u8>,
+}
+
+/// What a successor takes over.
+#[derive(Clone, Debug, Default, State)]
+#[state(kind = "message-v3", version = 1)]
+pub struct MessageState {
+    /// The msgID of the next message.
+    pub next_msg_id: u32,
+    /// What waits for an answer.
+    pub sent: Vec<Sent>,
+    /// Which engine is where.
+    pub peers: Vec<Known>,
+}
+
+/// An answer, as it was proven.
+pub(crate) struct Proven<'a> {
+    pub(crate) engine_id: &'a [u8],
+    pub(crate) security_name: &'a [u8],
+    pub(crate) security_level: SecurityLevel,
+    pub(crate) context_engine_id: &'a [u8],
+    pub(crate) context_name: &'a [u8],
+    pub(crate) is_report: bool,
+}
+
+/// What was sent, by msgID, and what is known of receivers.
+pub(crate) struct Outstanding {
+    next_msg_id: u32,
+    sent: BTreeMap<u32, Sent>,
+    peers: BTreeMap<(Vec<u32>, Vec<u8>), Vec<u8>>,
+}
+
+impl Outstanding {
+    pub(crate) const fn beginning_with(msg_id: u32) -> Self {
+        Outstanding { next_msg_id: msg_id, sent: BTreeMap::new(), peers: BTreeMap::new() }
+    }
+
+    /// A msgID between 0 and 2^31-1 that no outstanding message has.
+    pub(crate) fn next_msg_id(&mut self) -> u32 {
+        const MOST: u32 = i32::MAX.cast_unsigned();
+        loop {
+            let msg_id = self.next_msg_id & MOST;
+            self.next_msg_id = msg_id.wrapping_add(1);
+            if !self.sent.contains_key(&msg_id) {
+                return msg_id;
+            }
+        }
+    }
+
+    pub(crate) fn sent(&mut self, sent: Sent) {
+        if self.sent.len() >= MOST_SENT {
+            self.sent.pop_first();
+        }
+        self.sent.insert(sent.msg_id, sent);
+    }
+
+    /// The engine at an address.
+    pub(crate) fn engine_of(&self, (domain, address): Peer<'_>) -> Option<&[u8]> {
+        // A look-up by borrowed parts would need a key type of its own; notifications can afford this.
+        self.peers.get(&(domain.to_vec(), address.to_vec())).map(Vec::as_slice)
+    }
+
+    /// Who waits for this answer (RFC 3412 §7.2 steps 10 to 12).
+    pub(crate) fn answered(
+        &mut self,
+        msg_id: u32,
+        from: Peer<'_>,
+        answer: &Proven<'_>,
+    ) -> Option<u32> {
+        let sent = self.sent.get(&msg_id)?;
+        // A Response must be all that was asked for (step 12); a Report says why it is not (step 11).
+        let fits = answer.is_report
+            || sent.engine_id == answer.engine_id
+                && sent.security_name == answer.security_name
+                && sent.security_level == answer.security_level as u32
+                && sent.context_engine_id == answer.context_engine_id
+                && sent.context_name == answer.context_name;
+        // An answer comes from where its question went.
+        if !fits || (&sent.domain[..], &sent.address[..]) != from {
+            return None;
+        }
+        let sent = self.sent.remove(&msg_id)?;
+        if sent.engine_id != answer.engine_id {
+            self.learn(sent.domain, sent.address, &sent.engine_id, answer.engine_id);
+        }
+        Some(sent.send_pdu_handle)
+    }
+
+    /// A Report from another engine than the message was for: the answer to a discovery, or the sign that
+    /// another engine answers at this address now. The latter is forgotten only, so that nobody who forges
+    /// a Report gets more than a new discovery.
+    fn learn(&mut self, domain: Vec<u32>, address: Vec<u8>, meant: &[u8], found: &[u8]) {
+        if !meant.is_empty() {
+            self.peers.remove(&(domain, address));
+            return;
+        }
+        if self.peers.len() >= MOST_PEERS {
+            self.peers.pop_first();
+        }
+        self.peers.insert((domain, address), found.to_vec());
+    }
+
+    pub(crate) fn export(&self) -> MessageState {
+        MessageState {
+            next_msg_id: self.next_msg_id,
+            sent: self.sent.values().cloned().collect(),
+            peers: self
+                .peers
+                .iter()
+                .map(|((domain, address), engine_id)| Known {
+                    domain: domain.clone(),
+                    address: address.clone(),
+                    engine_id: engine_id.clone(),
+                })
+                .collect(),
+        }
+    }
+
+    pub(crate) fn import(&mut self, state: MessageState) {
+        let MessageState { next_msg_id, sent, peers } = state;
+        self.next_msg_id = next_msg_id;
+        self.sent = sent.into_iter().map(|sent| (sent.msg_id, sent)).collect();
+        let peers = peers.into_iter();
+        self.peers = peers.map(|known| ((known.domain, known.address), known.engine_id)).collect();
+    }
+}

@@ -1,0 +1,99 @@
+//! The module as the agent asks it: through a proxy, on the links of this machine.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap is a failed test")]
+
+#[path = "../../mib-kit/tests/hosted/asked.rs"]
+mod asked;
+#[path = "../../mib-kit/tests/hosted/engine.rs"]
+mod engine;
+#[path = "../../mib-kit/tests/hosted/mod.rs"]
+mod hosted;
+
+use asked::{binds, get, set};
+use hosted::{host, serve};
+use roles::contract::mib::{suite, walk};
+use roles::mib::{MibAccess, MibAccessProxy, Walk};
+use roles::varbind::VarValue::{Integer, Octets, TimeTicks};
+use roles::varbind::{ErrorStatus, Span, VarBinds, VarValue};
+use s_sdk::Activity;
+
+const IF_ENTRY: [u32; 9] = [1, 3, 6, 1, 2, 1, 2, 2, 1];
+const IF_X_ENTRY: [u32; 10] = [1, 3, 6, 1, 2, 1, 31, 1, 1, 1];
+
+fn asked(test: impl Fn(MibAccessProxy, &Activity)) {
+    let (runtime, control) = host();
+    serve(&control, "engine", &engine::S_MODULE);
+    serve(&control, "mib.if", &mib_if::S_MODULE);
+    let mut worker = runtime.worker();
+    test(runtime.proxy("mib.if").unwrap(), &worker.activity());
+}
+
+fn cell(entry: &[u32], column: u32, row: u32) -> Vec<u32> {
+    [entry, &[column, row]].concat()
+}
+
+fn kernel(file: &str) -> String {
+    std::fs::read_to_string(format!("/sys/class/net/lo/{file}")).unwrap().trim().to_owned()
+}
+
+#[test]
+fn the_contract_holds() {
+    asked(|mib, act| suite(&mib, act).unwrap());
+}
+
+#[test]
+fn the_loopback_is_what_the_kernel_says() {
+    asked(|mib, act| {
+        let index = kernel("ifindex").parse().unwrap();
+        let is = |entry: &[u32], column, expected: VarValue<'_>| {
+            get(&mib, act, &cell(entry, column, index), |found| assert_eq!(found, expected));
+        };
+        is(&IF_ENTRY, 1, Integer(i32::try_from(index).unwrap()));
+        is(&IF_ENTRY, 2, Octets(b"lo"));
+        is(&IF_ENTRY, 3, Integer(24));
+        is(&IF_ENTRY, 4, Integer(kernel("mtu").parse().unwrap()));
+        is(&IF_ENTRY, 6, Octets(b""));
+        is(&IF_ENTRY, 9, TimeTicks(0));
+        is(&IF_X_ENTRY, 1, Octets(b"lo"));
+        is(&IF_X_ENTRY, 17, Integer(2));
+    });
+}
+
+#[test]
+fn there_are_as_many_rows_as_interfaces_in_every_column() {
+    asked(|mib, act| {
+        let number = std::fs::read_dir("/sys/class/net")
+            .unwrap()
+            // A file for the bonding driver stands beside the links.
+            .filter(|entry| entry.as_ref().unwrap().path().join("ifindex").exists())
+            .count();
+        get(&mib, act, &[1, 3, 6, 1, 2, 1, 2, 1, 0], |found| {
+            assert_eq!(found, Integer(i32::try_from(number).unwrap()));
+        });
+        let rows = |entry: &[u32]| walk(&mib, act, entry).unwrap().len();
+        assert_eq!((rows(&IF_ENTRY), rows(&IF_X_ENTRY)), (18 * number, 13 * number));
+    });
+}
+
+#[test]
+fn nothing_can_be_written() {
+    asked(|mib, act| {
+        let alias = binds(&[(&cell(&IF_X_ENTRY, 18, 1), Octets(b"new"))]);
+        assert_eq!(set(&mib, act, &alias), Err((ErrorStatus::NotWritable, 1)));
+    });
+}
+
+#[test]
+fn warm_answers_take_no_memory() {
+    asked(|mib, act| {
+        let names = binds(&[(&[1, 3], VarValue::Unspecified)]);
+        let mut answers = VarBinds::new();
+        let mut ask = || {
+            answers.clear();
+            let walk = Walk { which: Span::new(0, 1), repetitions: 50 };
+            mib.get_next(act, b"", &names, walk, &[], &mut answers).unwrap();
+        };
+        ask();
+        assert_eq!(allocation_counter::measure(ask).count_total, 0);
+    });
+}
