@@ -23,7 +23,7 @@ pub(crate) const LARGEST: u32 = 65_507;
 
 /// Every component, and the module that fills it until a package does. In the order of their need: what
 /// others call comes first.
-static FACTORY: [(&str, &ModuleDescriptor); 15] = [
+static FACTORY: [(&str, &ModuleDescriptor); 17] = [
     ("engine", &s_engine::facts::S_MODULE),
     ("auth.md5", &auth_hmac_md5::S_MODULE),
     ("auth.sha1", &auth_hmac_sha1::S_MODULE),
@@ -39,6 +39,8 @@ static FACTORY: [(&str, &ModuleDescriptor); 15] = [
     ("mib.system", &mib_system::S_MODULE),
     ("mib.snmp", &mib_snmp::S_MODULE),
     ("mib.if", &mib_if::S_MODULE),
+    ("mib.host", &mib_host::S_MODULE),
+    ("mib.ip-tcp-udp", &mib_ip_tcp_udp::S_MODULE),
 ];
 
 /// A running agent, but for its sockets.

@@ -19,6 +19,7 @@ use config::Configuration;
 use options::Options;
 use s_sdk::Level;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    // From the first moment on: a signal that comes while the agent starts ends it in good order.
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let mut configuration = configuration(options)?;
     let addresses = addresses(options, &configuration)?;
     if options.check {
@@ -53,26 +56,21 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         })?;
     }
     let store = Store::open(state_directory(options, &configuration))?;
-    let first =
-        if configuration.usm.users.is_empty() && configuration.communities.communities.is_empty() {
-            Some(first_user(&store, &mut configuration)?)
-        } else {
-            None
-        };
+    let first = let_somebody_in(&store, &mut configuration)?;
     let log = log_sink(options);
     let application = application::start(&configuration, &store, Arc::clone(&log))?;
     let stop = Arc::new(AtomicBool::new(false));
     let threads = serve(&application, &configuration, &addresses, &stop)?;
-    log(Level::Info, "sagentd", "", &format!("listening on {}", list(&addresses)));
-    if let (Some(Some(passphrases)), Some(address)) = (first, addresses.first()) {
+    if let (Some(passphrases), Some(address)) = (first, addresses.first()) {
         println!("{}", welcome(&passphrases, *address));
     }
     if let Some(path) = &options.pid_file {
         std::fs::write(path, format!("{}\n", std::process::id()))?;
     }
+    log(Level::Info, "sagentd", "", &format!("listening on {}", list(&addresses)));
     // Outside of systemd there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    until_told(options, &application, &log)?;
+    until_told(&mut signals, options, &store, &application, &log);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     stop.store(true, Ordering::Relaxed);
     for thread in threads {
@@ -88,17 +86,22 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
 /// Waits for the signal to end; a SIGHUP meanwhile reads the configuration again.
 fn until_told(
+    signals: &mut Signals,
     options: &Options,
+    store: &Store,
     application: &Application,
     log: &s_control::LogSink,
-) -> Result<(), Box<dyn Error>> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+) {
     for signal in signals.forever() {
         if signal != SIGHUP {
             log(Level::Info, "sagentd", "", "told to end");
             break;
         }
-        let read = configuration(options).map_err(|error| error.to_string());
+        let read = configuration(options).and_then(|mut new| {
+            let_somebody_in(store, &mut new)?;
+            Ok(new)
+        });
+        let read = read.map_err(|error| error.to_string());
         match read.and_then(|new| application.configure(&new)) {
             Ok(()) => log(Level::Info, "sagentd", "", "the configuration was read again"),
             Err(why) => {
@@ -107,7 +110,6 @@ fn until_told(
             }
         }
     }
-    Ok(())
 }
 
 fn serve(
@@ -169,12 +171,15 @@ fn state_directory(options: &Options, configuration: &Configuration) -> PathBuf 
         .unwrap_or_else(|| PathBuf::from("/var/lib/sagentd"))
 }
 
-/// The user of an agent that nobody has configured. Answers the passphrases at the first start only.
-fn first_user(
+/// Gives an agent that nobody has configured a user. Answers the passphrases at the first start only.
+fn let_somebody_in(
     store: &Store,
     configuration: &mut Configuration,
 ) -> Result<Option<[String; 2]>, Box<dyn Error>> {
     const FILE: &str = "first-user";
+    if !configuration.usm.users.is_empty() || !configuration.communities.communities.is_empty() {
+        return Ok(None);
+    }
     if let Some(kept) = store.read(FILE)
         && let Some((auth, private)) = std::str::from_utf8(&kept.content)?.split_once('\n')
     {

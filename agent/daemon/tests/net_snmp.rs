@@ -367,6 +367,19 @@ fn a_set_is_seen_by_everybody_and_outlives_the_process() {
     assert!(both.contains("notWritable"), "{both}");
     assert!(agent.answer("snmpget", V2C, &[SYS_NAME]).ends_with("\"second\""));
 
+    // Bindings of two modules, mixed: all are done, and a refusal names the position in the request.
+    const AUTHEN_TRAPS: &str = ".1.3.6.1.2.1.11.30.0";
+    const SET_SERIAL_NO: &str = ".1.3.6.1.6.3.1.1.6.1.0";
+    let serial = agent.answer("snmpget", V2C, &[SET_SERIAL_NO]);
+    let serial = serial.rsplit(' ').next().unwrap_or_default().to_owned();
+    let mixed = [SYS_NAME, "s", "third", AUTHEN_TRAPS, "i", "1", SET_SERIAL_NO, "i", &serial];
+    agent.answer("snmpset", WRITER, &mixed);
+    let mixed = [SYS_NAME, "s", "second", AUTHEN_TRAPS, "i", "3", SET_SERIAL_NO, "i", &serial];
+    let refused = agent.complaint("snmpset", WRITER, &mixed);
+    assert!(refused.contains(SET_SERIAL_NO) || refused.contains(AUTHEN_TRAPS), "{refused}");
+    assert!(agent.answer("snmpget", V2C, &[AUTHEN_TRAPS]).ends_with('1'));
+    agent.answer("snmpset", WRITER, &[SYS_NAME, "s", "second"]);
+
     let boots = |agent: &Agent| agent.answer("snmpget", V2C, &[".1.3.6.1.6.3.10.2.1.2.0"]);
     let first = boots(&agent);
     assert!(first.ends_with(": 1"), "{first}");

@@ -23,6 +23,8 @@ pub struct Range {
     pub to: Vec<u32>,
     /// Who answers.
     pub module: MibAccessProxy,
+    /// Its place among the components.
+    pub component: usize,
 }
 
 /// What a look at all modules found.
@@ -88,9 +90,11 @@ impl Registry {
         subtrees.sort();
         let mut registry = Registry::default();
         for same in subtrees.chunk_by(|a, b| a.0 == b.0) {
-            let roots = same.iter().map(|(_, root, module)| (root.clone(), modules[*module]));
+            let roots = same.iter().map(|(_, root, module)| (root.clone(), *module));
             let mut ranges = Vec::new();
-            flat(roots, |from, to, module| ranges.push(Range { from, to, module }));
+            flat(roots, |from, to, component| {
+                ranges.push(Range { from, to, module: modules[component], component });
+            });
             registry.contexts.push((same[0].0.clone(), ranges));
         }
         registry
