@@ -17,7 +17,7 @@ use std::path::PathBuf;
                   not start or continue, 2 for a command line that makes no sense."
 )]
 pub(crate) struct Options {
-    /// Where to listen instead of what the configuration says: udp:ADDRESS:PORT, udp6:[ADDRESS]:PORT, or a port.
+    /// Where to listen instead of what the configuration says: `udp:ADDRESS:PORT`, `udp6:[ADDRESS]:PORT`, or a port.
     #[arg(value_name = "ADDRESS")]
     pub(crate) listen: Vec<String>,
     /// The configuration; by default /etc/sagentd/sagentd.toml if there is one.

@@ -134,7 +134,7 @@ impl Lane {
         }
         let mut epoch = self.global_epoch().load(Ordering::Acquire);
         loop {
-            self.epoch.store(epoch, Ordering::Relaxed);
+            self.epoch.store(epoch, Ordering::Release);
             announce_fence(self.full_fence);
             let now = self.global_epoch().load(Ordering::Acquire);
             if now == epoch {
@@ -251,8 +251,8 @@ impl Activity {
         if current.addr() & 1 != 0 {
             return self.enter_anew(component);
         }
-        lane.epoch.store(epoch, Ordering::Relaxed);
-        pin.store(current, Ordering::Relaxed);
+        lane.epoch.store(epoch, Ordering::Release);
+        pin.store(current, Ordering::Release);
         announce_fence(lane.full_fence);
         if global_epoch.load(Ordering::Acquire) != epoch
             || component.current.load(Ordering::Acquire) != current
@@ -289,7 +289,7 @@ impl Activity {
             // SAFETY: this lane announced its epoch before it read the pointer, so the binding is not freed.
             let bound = unsafe { &*current };
             let chosen = bound.seen_from(lane.epoch.load(Ordering::Relaxed));
-            pin.store(chosen.cast_mut(), Ordering::Relaxed);
+            pin.store(chosen.cast_mut(), Ordering::Release);
             announce_fence(lane.full_fence);
             if component.current.load(Ordering::Acquire) == current {
                 lane.note_pin(component.index);

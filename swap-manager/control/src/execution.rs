@@ -17,7 +17,7 @@ use s_state::resident::RowShape;
 use s_transaction::journal::{Bound, Digest, Set};
 use s_transaction::{
     Action, Confirm, Control, Deadlines, Event, Outcome, Output, PhaseEvent, Plan, Refusal,
-    Transaction, Trouble, Vote,
+    Transaction, Trouble, Verdict, Vote,
 };
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,6 +61,8 @@ struct GateState {
     group: Option<Group>,
     /// The epoch of the last flip of this swap.
     epoch: Option<u64>,
+    /// Nobody was left inside when the gates closed last.
+    drained: bool,
     /// Successors are current.
     flipped: bool,
     /// When the gates were opened again, until that is reported.
@@ -374,7 +376,15 @@ impl Execution {
                 self.open_gates();
                 Ok(())
             }
-            Action::SyncJournal | Action::SyncRollback => inner.journal(|journal| journal.sync()),
+            Action::SyncJournal => {
+                // The gates are open now, and no lock is held: what successors asked for may be granted.
+                self.each(|member| member.successor.clone())?
+                    .iter()
+                    .flatten()
+                    .for_each(|body| body.serve());
+                inner.journal(|journal| journal.sync())
+            }
+            Action::SyncRollback => inner.journal(|journal| journal.sync()),
             Action::Release(m) => self.release(m, until),
             Action::StartConfirm => Ok(()),
             Action::WriteConfirm => {
@@ -452,13 +462,15 @@ impl Execution {
             if !self.is_awaited(action) {
                 return Err("too late".into());
             }
-            (gate.closed, gate.group) = (Some(closed), Some(group));
+            (gate.closed, gate.group, gate.drained) = (Some(closed), Some(group), false);
         }
         let drained = drain.wait(until, || self.is_awaited(action));
         if !self.is_awaited(action) {
             return Err("too late".into());
         }
-        drained.map_err(|_| "callers stayed inside".to_owned())
+        drained.map_err(|_| "callers stayed inside".to_owned())?;
+        lock(&self.gate).drained = true;
+        Ok(())
     }
 
     fn each<T>(&self, look: impl Fn(&Member) -> T) -> Result<Vec<T>, String> {
@@ -481,6 +493,9 @@ impl Execution {
             }
         }
         let control = &self.inner.control;
+        if !self.gated {
+            self.wait_for_sections(Action::Flip, until)?;
+        }
         let taken = self.take_open_gate(until)?;
         let mut gate = lock(&self.gate);
         if !self.is_awaited(Action::Flip) {
@@ -498,7 +513,7 @@ impl Execution {
             control.keep_predecessor(predecessor.component(), self.stands_in());
         }
         let flipped = match (&gate.closed, &taken) {
-            (Some(closed), _) => closed.flip(group),
+            (Some(closed), _) => closed.flip(group, gate.drained),
             (None, Some(taken)) => taken.flip_open(group),
             (None, None) => return Err("the gates were opened before the flip".into()),
         };
@@ -585,15 +600,7 @@ impl Execution {
 
     /// Puts a predecessor to rest for an action, unless that was given up on meanwhile: then it serves.
     fn hold_for(&self, action: Action, predecessor: &Predecessor) -> Result<(), String> {
-        if !self.is_awaited(action) {
-            return Err("too late".into());
-        }
-        let held = predecessor.hold();
-        if self.is_awaited(action) {
-            return held;
-        }
-        predecessor.wake()?;
-        Err("too late".into())
+        predecessor.hold_while(|| self.is_awaited(action))
     }
 
     fn passed(&self, until: Instant) -> Result<(), String> {
@@ -655,9 +662,13 @@ impl Execution {
         }
         let taken = self.take_open_gate(until)?;
         let mut gate = lock(&self.gate);
+        // One that was given up must not take effect: the swap may have ended meanwhile.
+        if !self.is_awaited(Action::FlipBack) {
+            return Err("too late".into());
+        }
         let group = gate.group.take().unwrap_or_else(|| self.bind_predecessors());
         let flipped = match (&gate.closed, &taken) {
-            (Some(closed), _) => closed.flip(group),
+            (Some(closed), _) => closed.flip(group, gate.drained),
             (None, Some(taken)) => taken.flip_open(group),
             (None, None) => return Err("the gates were opened before the flip".into()),
         };
@@ -684,10 +695,25 @@ impl Execution {
     fn end(self: &Arc<Self>, outcome: Outcome) {
         // Whatever became of the step that should have opened them: no gate outlives its swap.
         self.open();
+        if outcome.verdict == Verdict::Committed {
+            self.keep_added();
+        }
         self.predecessors.iter().for_each(|predecessor| drop(predecessor.forget()));
         self.inner.ended(self, &outcome);
         *lock(&self.ended) = Some(outcome);
         self.ending.notify_all();
+    }
+
+    /// A module that was added replaces none, so nothing retires for it; it is kept here.
+    fn keep_added(&self) {
+        for (m, predecessor) in self.predecessors.iter().enumerate() {
+            self.inner.control.let_predecessor_go(predecessor.component());
+            if let Ok(mut member) = self.member(m)
+                && let Some(module) = member.module.take()
+            {
+                self.inner.replace_module(&self.components[m], Some(module));
+            }
+        }
     }
 
     /// The set that serves after this outcome.

@@ -364,6 +364,8 @@ impl Inner {
         }
         execution.components.iter().for_each(|component| self.stop_vacant(component));
         *lock(&self.serving) = execution.serving_after(outcome);
+        // Before another swap may begin: its packages are in no set yet.
+        self.sweep();
         lock(&self.running).retain(|running| !Arc::ptr_eq(running, execution));
         lock(&self.history).keep(outcome.clone());
         let level = if committed { Level::Info } else { Level::Warning };
@@ -374,6 +376,10 @@ impl Inner {
             ("text".to_owned(), Value::Text(outcome.to_string())),
         ]));
         self.publish("swap.ended", &payload);
+    }
+
+    /// Lets go of packages that nothing needs any more.
+    fn sweep(&self) {
         let set = self.set();
         let swept = self.journal(|repository| {
             let packages = set.values().filter_map(|bound| bound.package);
@@ -600,6 +606,7 @@ impl SwapManager {
         let taken = inner.control.take(soon).ok_or("another swap kept the gate")?;
         taken.flip_open(inner.control.bind(&bodies));
         drop(taken);
+        members.iter().for_each(|(_, body, _)| body.serve());
         for (component, body, module) in members {
             drop(body);
             inner.replace_module(component.name(), Some(module));

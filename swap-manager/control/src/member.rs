@@ -163,8 +163,28 @@ impl Predecessor {
         }
     }
 
+    /// It rests from here on, unless that is given up on meanwhile: then it serves.
+    pub(crate) fn hold_while(&self, awaited: impl Fn() -> bool) -> Result<(), String> {
+        // Kept here: whatever the swap lets go of meanwhile, who was put to rest is woken again.
+        let Some(body) = self.body() else { return Ok(()) };
+        let mut held = lock(&self.held);
+        if !awaited() {
+            return Err("too late".into());
+        }
+        if std::mem::replace(&mut *held, true) {
+            return Ok(());
+        }
+        let rests = body.instance().hold().map_err(|why| format!("hold: {why}"));
+        if awaited() {
+            return rests;
+        }
+        *held = false;
+        body.instance().restart().map_err(|why| format!("restart: {why}"))?;
+        Err("too late".into())
+    }
+
     /// It rests from here on.
-    pub(crate) fn hold(&self) -> Result<(), String> {
+    fn hold(&self) -> Result<(), String> {
         let Some(body) = self.body() else { return Ok(()) };
         let mut held = lock(&self.held);
         if std::mem::replace(&mut *held, true) {

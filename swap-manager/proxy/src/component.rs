@@ -225,12 +225,9 @@ impl Component {
     pub(crate) fn publish(&self, next: Arc<Generation>) -> Arc<Generation> {
         let mut state = self.state();
         state.layout.fill(next.bound(), next.body());
-        let before = std::mem::replace(&mut state.current, Arc::clone(&next));
+        let before = std::mem::replace(&mut state.current, next);
         drop(state);
         self.changed.notify_all();
-        if let Some(body) = next.body() {
-            body.instance().host().serve();
-        }
         before
     }
 

@@ -275,12 +275,23 @@ impl Drain {
 pub struct Closed(Taken);
 
 impl Closed {
-    /// Publishes the group that the gates were closed for. They stay closed.
-    pub fn flip(&self, group: Group) -> Flipped {
+    /// Publishes the group that the gates were closed for. They stay closed. Where somebody is still inside
+    /// (`drained` is false), older activities are led to what was there before, as by an open flip: one that
+    /// met one member goes on with the others of that side.
+    pub fn flip(&self, group: Group, drained: bool) -> Flipped {
         let runtime = self.0.runtime;
         let gate = runtime.gate();
-        let (members, bindings) = numbered(group, gate.next_epoch(), |_| std::ptr::null());
+        let (members, bindings) = numbered(group, gate.next_epoch(), |component| {
+            if drained {
+                std::ptr::null()
+            } else {
+                std::ptr::from_ref(component.current().bound().binding())
+            }
+        });
         let epoch = gate.flip_closed(&bindings);
+        if !drained {
+            runtime.note_open_flip(epoch);
+        }
         Flipped { before: runtime.publish(members, epoch), epoch }
     }
 

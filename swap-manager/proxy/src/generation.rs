@@ -82,7 +82,7 @@ impl HostPart {
         Some(Status::OK)
     }
 
-    /// The module serves from here on.
+    /// Grants what the module asked for before it served. Sinks and log run in here: no lock may be held.
     pub(crate) fn serve(&self) {
         let wishes = {
             let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -281,6 +281,12 @@ impl Body {
     /// section that begins as they flip would be cut in two.
     pub fn was_critical(&self) -> bool {
         self.instance.host().was_critical.load(Ordering::Acquire)
+    }
+
+    /// Grants what the module asked for before it served, and from here on at once. Whoever flipped calls
+    /// this when the gates are open: it runs other people's code.
+    pub fn serve(&self) {
+        self.instance.host().serve();
     }
 
     /// How many calls panicked in it.

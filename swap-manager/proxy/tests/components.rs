@@ -173,7 +173,7 @@ fn no_activity_sees_half_of_a_group_however_it_is_flipped() {
             if round % 3 == 0 {
                 let (closed, drain) = control.close(&group, soon(), Duration::ZERO).unwrap();
                 drain.wait(soon(), || true).unwrap();
-                closed.flip(group);
+                closed.flip(group, true);
             } else {
                 let flipped = flip_open(&control, group);
                 control.pass(flipped.epoch, soon()).unwrap();
@@ -358,6 +358,7 @@ fn what_a_module_asks_for_before_it_serves_is_granted_with_the_flip_or_never() {
     let group = control.bind(&[(component, Some(body))]);
     assert_eq!(all(), [""; 0]);
     flip_open(&control, group);
+    component.current().body().unwrap().serve();
     let wanted = [
         "tally subscribes weather true",
         "tally sets 7 to 1000000000",

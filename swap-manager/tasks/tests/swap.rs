@@ -263,11 +263,14 @@ impl Bench {
         if keep {
             self.control.keep_predecessor(self.component, true);
         }
-        let flipped = closed.flip(group);
+        let flipped = closed.flip(group, true);
         if let Some(next) = &next {
             next.instance().restart().unwrap();
         }
         closed.open();
+        if let Some(next) = &next {
+            next.serve();
+        }
         self.control.pass(flipped.epoch, soon()).unwrap();
         if let Some(before) = before.filter(|_| !keep) {
             before.instance().term().unwrap();
@@ -404,7 +407,7 @@ fn a_closed_gate_lets_the_queue_grow_and_a_full_mailbox_is_reported() {
     assert_eq!(bench.events.publish("load.tick", "test", &Value::Null.encode()), Ok(1));
     assert!(!bench.mailbox.wait_at_rest(Duration::from_millis(20)), "the gate is closed");
 
-    closed.flip(group);
+    closed.flip(group, true);
     closed.open();
     assert!(bench.mailbox.wait_at_rest(LONG));
     assert_eq!((bench.figure(0), bench.figure(WRONG)), (4, 0));
@@ -555,7 +558,7 @@ fn a_message_that_a_new_version_cannot_handle_is_handled_after_the_rollback_befo
     let group = bench.control.bind(&[(bench.component, Some(predecessor))]);
     let (closed, drain) = bench.control.close(&group, soon(), Duration::ZERO).unwrap();
     drain.wait(soon(), || true).unwrap();
-    closed.flip(group);
+    closed.flip(group, true);
     closed.open();
     assert!(bench.mailbox.wait_at_rest(LONG));
     let seen = bench.mailbox.statistics();
