@@ -171,8 +171,8 @@ impl Configuration {
     }
 
     fn parse(text: &str) -> Result<Self, Problem> {
-        let file: File =
-            toml::from_str(text).map_err(|error| Problem::Syntax(error.to_string()))?;
+        let file: File = toml::from_str(text)
+            .map_err(|error| Problem::Syntax(without_the_text(&error, text)))?;
         let mut whole = Configuration {
             listen: file.listen,
             state_directory: file.state_directory,
@@ -181,6 +181,11 @@ impl Configuration {
             max_repetitions: file.engine.max_getbulk_repeats,
             ..Configuration::default()
         };
+        // RFC 3412 §6.3 has the least, a UDP datagram the most.
+        if whole.max_message_size.is_some_and(|size| !(484..=65_507).contains(&size)) {
+            let problem = "a message has 484 to 65507 octets".to_owned();
+            return Err(Problem::Entry("engine.max-message-size".to_owned(), problem));
+        }
         if let Some(id) = file.engine.id {
             whole.engine_id = Some(engine_id(&id).map_err(in_entry("engine.id"))?);
         }
@@ -351,6 +356,12 @@ impl Configuration {
     }
 }
 
+/// What is wrong and in which line, but not what stands there: it may be a passphrase.
+fn without_the_text(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+}
+
 enum Problem {
     Syntax(String),
     Entry(String, String),
@@ -498,11 +509,14 @@ mod tests {
             (user("view = \"nobody\""), "add a [[view]]"),
             (user("level = \"authPriv\""), "higher than"),
             ("[engine]\nid = \"80\"".to_owned(), "5 to 32 octets"),
+            ("[engine]\nmax-message-size = 100".to_owned(), "484 to 65507"),
+            ("\n[[user]]\nname = \"a\"\nauth-passphrase = \"secret".to_owned(), "line 4"),
             ("[[community]]\nname = \"x\"\nsource = [\"10.0.0.0/33\"]".to_owned(), "no source"),
             ("[[view]]\nname = \"v\"\ninclude = [\"system\"]".to_owned(), "write numbers"),
         ] {
             let found = problem(&text);
             assert!(found.contains(wanted), "{text}: {found}");
+            assert!(!found.contains("secret"), "{found}");
         }
     }
 }

@@ -20,7 +20,7 @@ use roles::varbind::{ErrorStatus, PduVersion, SecurityLevel, VarBinds, VarValue}
 use s_proxy::Runtime;
 use s_sdk::Activity;
 use s_sdk::error::CallErrorKind;
-use s_wire::{AnyPdu, Budget, Pdu, PduKind, Reader, Reason, VarBindList, Version};
+use s_wire::{AnyPdu, Budget, Encode as _, Pdu, PduKind, Reader, Reason, VarBindList, Version};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -264,6 +264,17 @@ impl Engine {
                 Result::Error(ErrorStatus::GenErr, 0),
                 scratch,
             );
+        }
+        // RFC 3416 §4.2.5: a SET whose answer would not fit changes nothing.
+        let echo = Pdu {
+            kind: PduKind::Response,
+            request_id: pdu.request_id,
+            error_status: i32::from(u8::MAX >> 1),
+            error_index: i32::from(u16::MAX >> 1),
+            bindings: pdu.bindings,
+        };
+        if pdu.kind == PduKind::Set && echo.encoded_len() > self.pdu_limit(accepted, scratch) {
+            return self.too_big(act, accepted, pdu, scratch);
         }
         let asking = Asking {
             security_model: header.security_model,

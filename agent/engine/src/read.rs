@@ -291,7 +291,7 @@ impl Reading<'_> {
             range
                 .module
                 .get_next(self.act, self.context, from, walk, &range.to, &mut one)
-                .map_err(|error| refused(error, position_asked))?;
+                .map_err(|error| (error.status, position_asked))?;
             let (Some(after), Some(before)) = (one.get(0), from.get(0)) else {
                 return Err(gen_err);
             };

@@ -186,7 +186,7 @@ impl World {
         drain.wait(soon(), || true).unwrap();
         let state = before.instance().export_state(1).unwrap();
         next.instance().import_state(1, &state).unwrap();
-        let flipped = closed.flip(group);
+        let flipped = closed.flip(group, true);
         closed.open();
         self.control.pass(flipped.epoch, soon()).unwrap();
     }
