@@ -51,7 +51,7 @@ impl Bench {
         before.instance().hold().unwrap();
         let state = before.instance().export_state(1).unwrap();
         next.instance().import_state(1, &state).unwrap();
-        let flipped = closed.flip(group);
+        let flipped = closed.flip(group, true);
         next.instance().restart().unwrap();
         closed.open();
         self.control.pass(flipped.epoch, soon()).unwrap();
