@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap is a failed test")]
 
+#[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
 
 use hosted::{host, serve};

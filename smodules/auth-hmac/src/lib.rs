@@ -1,7 +1,7 @@
 //! What the HMAC authentication modules share: everything but the hash function (RFC 3414 §6 and §7,
 //! RFC 7860).
 //!
-//! It is compiled into each module and is none itself. It never keeps a key: keys go to the caller, and
+//! It is compiled into each module and is none itself; [`auth_module!`] makes one of it. It never keeps a key: keys go to the caller, and
 //! every copy made on the way is wiped.
 //!
 //! A prepared key is what HMAC makes of a key before it sees a message: the two hashes that have taken in
@@ -18,6 +18,10 @@ use roles::varbind::Span;
 use s_sdk::{Buf, Full, List};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
+
+// For `auth_module!`.
+#[doc(hidden)]
+pub use {roles, s_sdk};
 
 /// snmpAuthProtocols: the names of the protocols begin with it.
 const AUTH_PROTOCOLS: &[u32] = &[1, 3, 6, 1, 6, 3, 10, 1, 1];
@@ -261,6 +265,98 @@ fn append_and_wipe<H: Digest>(mut hash: Output<H>, out: &mut Buf) -> Result<(), 
     let appended = out.append(&hash);
     hash.as_mut_slice().zeroize();
     appended
+}
+
+/// Makes a type without state the module of its protocols: every method is that of [`Protocols`].
+///
+/// The options are those of `#[s_module]`.
+#[macro_export]
+macro_rules! auth_module {
+    ($module:ident over $protocols:expr, $($options:tt)*) => {
+        #[::s_sdk::s_module($($options)*)]
+        impl $crate::roles::auth::AuthProtocol for $module {
+            fn protocol(
+                &self,
+                _act: &$crate::s_sdk::Activity,
+                position: u32,
+                name: &mut $crate::s_sdk::List<u32>,
+            ) -> Result<$crate::roles::auth::AuthParameters, $crate::roles::auth::AuthError> {
+                $protocols.protocol(position, name)
+            }
+
+            fn password_to_key(
+                &self,
+                _act: &$crate::s_sdk::Activity,
+                protocol: &[u32],
+                password: &[u8],
+                key: &mut $crate::s_sdk::Buf,
+            ) -> Result<(), $crate::roles::auth::AuthError> {
+                $protocols.password_to_key(protocol, password, key)
+            }
+
+            fn localize_key(
+                &self,
+                _act: &$crate::s_sdk::Activity,
+                protocol: &[u32],
+                key: &[u8],
+                engine_id: &[u8],
+                localized: &mut $crate::s_sdk::Buf,
+            ) -> Result<(), $crate::roles::auth::AuthError> {
+                $protocols.localize_key(protocol, key, engine_id, localized)
+            }
+
+            fn digest(
+                &self,
+                _act: &$crate::s_sdk::Activity,
+                protocol: &[u32],
+                octets: &[u8],
+                hash: &mut $crate::s_sdk::Buf,
+            ) -> Result<(), $crate::roles::auth::AuthError> {
+                $protocols.digest(protocol, octets, hash)
+            }
+
+            fn prepare_key(
+                &self,
+                _act: &$crate::s_sdk::Activity,
+                protocol: &[u32],
+                localized: &[u8],
+                prepared: &mut $crate::s_sdk::Buf,
+            ) -> Result<(), $crate::roles::auth::AuthError> {
+                $protocols.prepare_key(protocol, localized, prepared)
+            }
+
+            fn sign(
+                &self,
+                _act: &$crate::s_sdk::Activity,
+                prepared: &[u8],
+                message: &[u8],
+                field: $crate::roles::varbind::Span,
+                mac: &mut $crate::s_sdk::Buf,
+            ) -> Result<(), $crate::roles::auth::AuthError> {
+                $protocols.sign(prepared, message, field, mac)
+            }
+
+            fn verify(
+                &self,
+                _act: &$crate::s_sdk::Activity,
+                prepared: &[u8],
+                message: &[u8],
+                field: $crate::roles::varbind::Span,
+            ) -> Result<(), $crate::roles::auth::AuthError> {
+                $protocols.verify(prepared, message, field)
+            }
+        }
+
+        impl $crate::s_sdk::Module for $module {
+            fn init(_host: $crate::s_sdk::Host) -> Result<Self, $crate::s_sdk::Refusal> {
+                Ok($module)
+            }
+
+            fn self_test(&self, act: &$crate::s_sdk::Activity) -> Result<(), $crate::s_sdk::Refusal> {
+                Ok($crate::roles::contract::auth::suite(self, act)?)
+            }
+        }
+    };
 }
 
 #[cfg(test)]

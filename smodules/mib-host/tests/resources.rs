@@ -4,7 +4,7 @@
 
 #[path = "../../mib-kit/tests/hosted/asked.rs"]
 mod asked;
-#[path = "../../mib-kit/tests/hosted/mod.rs"]
+#[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
 
 use asked::{binds, get, set};

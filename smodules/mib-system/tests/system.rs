@@ -6,7 +6,7 @@
 mod asked;
 #[path = "../../mib-kit/tests/hosted/engine.rs"]
 mod engine;
-#[path = "../../mib-kit/tests/hosted/mod.rs"]
+#[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
 
 use asked::{binds, get, set};

@@ -183,16 +183,6 @@ impl Predecessor {
         Err("too late".into())
     }
 
-    /// It rests from here on.
-    fn hold(&self) -> Result<(), String> {
-        let Some(body) = self.body() else { return Ok(()) };
-        let mut held = lock(&self.held);
-        if std::mem::replace(&mut *held, true) {
-            return Ok(());
-        }
-        body.instance().hold().map_err(|why| format!("hold: {why}"))
-    }
-
     /// It serves again.
     pub(crate) fn wake(&self) -> Result<(), String> {
         let Some(body) = self.body() else { return Ok(()) };
@@ -205,7 +195,7 @@ impl Predecessor {
 
     /// It will not be called again, and nothing of this swap holds it any more.
     fn end(&self) -> Result<(), String> {
-        let held = self.hold();
+        let held = self.hold_while(|| true);
         let Some(body) = self.forget() else { return held };
         body.instance().term().map_err(|why| format!("term: {why}")).and(held)
     }
