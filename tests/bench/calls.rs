@@ -48,6 +48,18 @@ fn per_call(calls: impl FnOnce()) -> f64 {
     (cpu_time() - began) / f64::from(BATCH)
 }
 
+/// Plain calls, one after the other.
+fn plain_calls(plain: &dyn Plain) -> f64 {
+    per_call(|| {
+        let plain = black_box(plain);
+        let mut sum = 0u64;
+        for number in 0..u64::from(BATCH) {
+            sum = sum.wrapping_add(plain.step(number).unwrap_or(u64::MAX));
+        }
+        black_box(sum);
+    })
+}
+
 /// One activity of one call, many times. The answers are used up, so no call can be left out.
 fn each(worker: &mut Worker, mut call: impl FnMut(&Activity, u64) -> u64) -> f64 {
     per_call(|| {
@@ -108,14 +120,7 @@ pub(crate) fn measure(host: &Host, rounds: usize) -> Result<Map<String, serde_js
     ];
     for round in 0..=rounds {
         let figures = [
-            per_call(|| {
-                let plain = black_box(&plain);
-                let mut sum = 0u64;
-                for n in 0..u64::from(BATCH) {
-                    sum = sum.wrapping_add(plain.step(n).unwrap_or(u64::MAX));
-                }
-                black_box(sum);
-            }),
+            plain_calls(&*plain),
             each(&mut worker, typed),
             each(&mut worker, by_id),
             each(&mut worker, by_name),
@@ -155,45 +160,51 @@ fn check(
     Err(format!("the module answers wrongly: {wanted}, {by_id}, {by_name}, {missing}").into())
 }
 
-/// Begin, enter, end on two threads at once, each on a processor of its own; the threads together.
-pub(crate) fn gate(host: &Host, rounds: usize) -> Result<f64, Error> {
+/// Begin, enter, end on two threads at once, each on a processor of its own; the threads together. Beside it
+/// a plain call, taking turns: processors that share a core slow each other, whatever they do.
+pub(crate) fn gate(host: &Host, rounds: usize) -> Result<[f64; 2], Error> {
     const THREADS: usize = 2;
     let allowed = sched_getaffinity(None)?;
     let processors: Vec<usize> =
         (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).take(THREADS).collect();
     let core = host.components[0].core();
     let (start, running) = (Barrier::new(THREADS), AtomicUsize::new(THREADS));
-    let loops = |thread: usize| -> Result<Vec<f64>, Error> {
+    let loops = |thread: usize| -> Result<[Vec<f64>; 2], Error> {
         if let Some(cpu) = processors.get(thread) {
             let mut own = CpuSet::new();
             own.set(*cpu);
             sched_setaffinity(None, &own)?;
         }
         let mut worker = host.runtime.worker();
-        let mut kept = Vec::new();
+        let plain: Box<dyn Plain> = black_box(Box::new(Step(1)));
+        let mut kept = [vec![], vec![]];
         start.wait();
         for round in 0..=rounds {
+            let plain = plain_calls(&*plain);
             let figure = each(&mut worker, |act, _| {
                 act.enter(core).map_or(u64::MAX, |binding| binding.generation)
             });
             // The first warms up; those after the other thread's end had the machine to themselves.
             if round > 0 && running.load(Relaxed) == THREADS {
-                kept.push(figure);
+                kept[0].push(figure);
+                kept[1].push(plain);
             }
         }
         running.fetch_sub(1, Relaxed);
         Ok(kept)
     };
-    let mut kept = std::thread::scope(|scope| -> Result<Vec<f64>, Error> {
+    let kept = std::thread::scope(|scope| -> Result<[Vec<f64>; 2], Error> {
         let loops = &loops;
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| scope.spawn(move || loops(thread).map_err(|error| error.to_string())))
             .collect();
-        let mut kept = Vec::new();
+        let mut kept = [vec![], vec![]];
         for thread in threads {
-            kept.extend(thread.join().map_err(|_| "a thread of the gate's measurement panicked")??);
+            let seen =
+                thread.join().map_err(|_| "a thread of the gate's measurement panicked")??;
+            kept.iter_mut().zip(seen).for_each(|(kept, seen)| kept.extend(seen));
         }
         Ok(kept)
     })?;
-    Ok(median(&mut kept))
+    Ok(kept.map(|mut kept| median(&mut kept)))
 }

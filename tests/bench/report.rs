@@ -101,6 +101,7 @@ use Line::{AtMost, NoSlowerThan};
 
 const ROWS: &[Row] = &[
     row("/dyn_call_ns", "a plain `Box<dyn Trait>` call", "ns", None),
+    row("/dyn_call_two_threads_ns", "a plain call, two threads, beside the gate", "ns", None),
     row("/gate_ns", "gate: begin, enter, end; two threads", "ns", Some(AtMost(3.0))),
     row("/typed_call_ns", "typed call, an activity each", "ns", Some(AtMost(6.0))),
     row("/invoke_id_ns", "call by selector, an activity each", "ns", Some(AtMost(8.0))),

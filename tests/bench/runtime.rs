@@ -87,7 +87,9 @@ fn run(options: &Options) -> Result<(), Error> {
         }
         if wanted("gate") {
             progress.say("the gate, two threads");
-            put("gate_ns", json!(calls::gate(&host, many(5000, 500))?));
+            let [gate, beside] = calls::gate(&host, many(5000, 500))?;
+            put("gate_ns", json!(gate));
+            put("dyn_call_two_threads_ns", json!(beside));
         }
     }
     if wanted("durations") {

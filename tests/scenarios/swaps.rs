@@ -89,7 +89,7 @@ fn a_new_method_is_reachable_by_name_at_once() {
     let world = World::new();
     let echo = world.runtime.component("echo").unwrap();
     let mut worker = world.runtime.worker();
-    let args = [Value::Bytes(vec![1, 2, 3])];
+    let args = [Value::from(vec![1, 2, 3])];
     let before = worker.serve(|act| echo.invoke(act, "reverse", &args));
     assert!(before.is_err(), "{before:?}");
     world.must_swap("extra_v2");

@@ -282,7 +282,7 @@ fn a_wrong_argument_is_named_by_its_position() {
     let component = serve(&control, COMPONENT, &auth_hmac_sha2::S_MODULE);
     let mut worker = runtime.worker();
     let act = worker.activity();
-    let octets = || Value::Bytes(vec![0; 32]);
+    let octets = || Value::from(vec![0; 32]);
     for (args, position) in [
         (vec![Value::from("sha"), octets()], 0),
         (vec![oid(NAMES[0]), Value::Null], 1),

@@ -565,7 +565,7 @@ fn proxy(item: &ItemTrait, methods: &[Method]) -> TokenStream {
             let name = &param.name;
             match &param.crosses {
                 Crosses::Slice(ty) => quote!(<#ty as ::s_sdk::dynamic::Dynamic>::slice_to_value(#name)),
-                Crosses::Text => quote!(::s_sdk::Value::Text(::std::borrow::ToOwned::to_owned(#name))),
+                Crosses::Text => quote!(::s_sdk::Value::from(#name)),
                 Crosses::Ref(_) => quote!(::s_sdk::dynamic::Dynamic::to_value(#name)),
                 _ => quote!(::s_sdk::dynamic::Dynamic::to_value(&#name)),
             }

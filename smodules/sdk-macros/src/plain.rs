@@ -179,7 +179,7 @@ fn enumeration(input: &DeriveInput, variants: &[&Ident]) -> Result<TokenStream> 
         unsafe impl #sdk::shape::Plain for #name {}
         impl #sdk::dynamic::Dynamic for #name {
             fn to_value(&self) -> #sdk::Value {
-                #sdk::Value::Text(::std::string::String::from(match self { #(#name::#variants => #texts),* }))
+                #sdk::Value::from(match self { #(#name::#variants => #texts),* })
             }
             fn from_value(value: &#sdk::Value) -> ::core::option::Option<Self> {
                 match value {

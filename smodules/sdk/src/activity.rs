@@ -31,6 +31,7 @@ use crate::shape::{Crossing, Plain, Shape, ShapeKind, ShapePart};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, announce_fence};
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, compiler_fence};
 
 /// The epoch that a resting lane announces.
 pub const IDLE: u64 = u64::MAX;
@@ -50,8 +51,8 @@ pub struct Lane {
     global_epoch: *const AtomicU64,
     /// The component that the last activity met first: its pin is taken back at every end.
     first: Cell<u32>,
-    /// Readers use the full fence because the writer cannot fence for them.
-    full_fence: bool,
+    /// The reader fences for itself: the writer cannot do it for all threads, or is about to close a gate.
+    full_fence: AtomicBool,
     /// The running activity leaves something to see to: further pins, what it kept, a component that failed.
     remains: Cell<bool>,
     /// One pin per component, by its index.
@@ -91,7 +92,7 @@ impl Lane {
             epoch: AtomicU64::new(IDLE),
             global_epoch,
             first: Cell::new(0),
-            full_fence,
+            full_fence: AtomicBool::new(full_fence),
             remains: Cell::new(false),
             pins: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
             slow,
@@ -135,7 +136,7 @@ impl Lane {
         let mut epoch = self.global_epoch().load(Ordering::Acquire);
         loop {
             self.epoch.store(epoch, Ordering::Release);
-            announce_fence(self.full_fence);
+            self.announce();
             let now = self.global_epoch().load(Ordering::Acquire);
             if now == epoch {
                 break;
@@ -172,7 +173,7 @@ impl Lane {
             unsafe {
                 std::ptr::write_bytes(self.keep.get().cast::<u8>(), 0, used);
             }
-            std::sync::atomic::compiler_fence(Ordering::SeqCst);
+            compiler_fence(Ordering::SeqCst);
         }
         self.faulty.replace(0).checked_sub(1)
     }
@@ -185,8 +186,17 @@ impl Lane {
     }
 
     /// Makes what was written to the lane so far visible to a writer before anything read from here on.
+    #[inline(always)]
     pub(crate) fn announce(&self) {
-        announce_fence(self.full_fence);
+        // In this order in the program, too: who looks at the flag in vain has written before he looked.
+        compiler_fence(Ordering::SeqCst);
+        announce_fence(self.full_fence.load(Ordering::Relaxed));
+    }
+
+    /// Has the reader fence for itself, or leave that to the writer. Who turns it on fences for all threads
+    /// before relying on it: a reader that did not see it by then has announced what it announces.
+    pub(crate) fn fence_fully(&self, full: bool) {
+        self.full_fence.store(full, Ordering::Relaxed);
     }
 
     /// Records a pin that is not the first meeting's.
@@ -253,7 +263,7 @@ impl Activity {
         }
         lane.epoch.store(epoch, Ordering::Release);
         pin.store(current, Ordering::Release);
-        announce_fence(lane.full_fence);
+        lane.announce();
         if global_epoch.load(Ordering::Acquire) != epoch
             || component.current.load(Ordering::Acquire) != current
         {
@@ -290,7 +300,7 @@ impl Activity {
             let bound = unsafe { &*current };
             let chosen = bound.seen_from(lane.epoch.load(Ordering::Relaxed));
             pin.store(chosen.cast_mut(), Ordering::Release);
-            announce_fence(lane.full_fence);
+            lane.announce();
             if component.current.load(Ordering::Acquire) == current {
                 lane.note_pin(component.index);
                 // SAFETY: now pinned.

@@ -147,8 +147,8 @@ impl<'a> ValueRef<'a> {
             Tag::I64 => Value::I64(self.first.cast_signed()),
             Tag::U64 => Value::U64(self.first),
             Tag::F64 => Value::F64(f64::from_bits(self.first)),
-            Tag::BYTES => Value::Bytes(self.as_bytes()?.to_vec()),
-            Tag::TEXT => Value::Text(self.as_text()?.to_owned()),
+            Tag::BYTES => Value::from(self.as_bytes()?),
+            Tag::TEXT => Value::from(self.as_text()?),
             Tag::OID => Value::Oid(self.as_oid()?.to_vec().into()),
             Tag::ENCODED => Value::decode(self.slice(Tag::ENCODED)?).ok()?,
             _ => return None,
@@ -310,11 +310,11 @@ unsigned! {
             arg.as_bytes().map(Cow::Borrowed)
         }
         fn slice_to_value(slice: &[u8]) -> Value {
-            Value::Bytes(slice.to_vec())
+            Value::from(slice.to_vec())
         }
         fn slice_from_value(value: &Value) -> Option<Vec<u8>> {
             match value {
-                Value::Bytes(octets) => Some(octets.clone()),
+                Value::Bytes(octets) => Some(octets.to_vec()),
                 _ => None,
             }
         }
@@ -417,7 +417,7 @@ impl<T: Plain + Dynamic> Dynamic for List<T> {
 
 impl Dynamic for CallError {
     fn to_value(&self) -> Value {
-        Value::Text(self.to_string())
+        Value::from(self.to_string())
     }
     // An error is described to a person, not handed back: a dynamic answer is never one.
     fn from_value(_: &Value) -> Option<Self> {

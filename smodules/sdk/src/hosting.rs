@@ -576,6 +576,11 @@ impl LaneWatch {
     pub fn is_pinned_to(&self, index: u32, binding: *const Binding) -> bool {
         std::ptr::eq(self.0.pins[index as usize].load(Ordering::Acquire), binding)
     }
+
+    /// Has the lane's reader fence for itself from here on, or leave that to the writer again.
+    pub fn fence_fully(&self, full: bool) {
+        self.0.fence_fully(full);
+    }
 }
 
 /// Drives a lane: one thread, one activity at a time.

@@ -1,8 +1,8 @@
 //! The atomics of the gate: the machine's own, or the model checker's.
 //!
 //! The reader's fence is only a compiler fence, because the writer makes every core pass a memory
-//! barrier (`membarrier`) before it looks at what readers announced. Where that system call is missing
-//! the host tells each lane to use the full fence. The model has no asymmetric fence, so there both
+//! barrier (`membarrier`) before it looks at what readers announced. Where that system call is missing,
+//! and while a gate closes, the host tells each lane to use the full fence. The model has no asymmetric fence, so there both
 //! sides use the full one: what membarrier adds to the compiler fence is exactly that.
 
 #[cfg(loom)]

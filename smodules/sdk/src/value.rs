@@ -53,9 +53,9 @@ pub enum Value {
     /// A float; all NaNs are one.
     F64(f64),
     /// Octets.
-    Bytes(Vec<u8>),
+    Bytes(Nested<Vec<u8>>),
     /// UTF-8 text.
-    Text(String),
+    Text(Nested<String>),
     /// Values in a row.
     List(Nested<Vec<Value>>),
     /// Values by name.
@@ -246,10 +246,10 @@ from_others! {
     (): |_nothing| Value::Null;
     bool: |value| Value::Bool(value);
     f64: |value| Value::F64(value);
-    &str: |value| Value::Text(value.to_owned());
-    String: |value| Value::Text(value);
-    &[u8]: |value| Value::Bytes(value.to_vec());
-    Vec<u8>: |value| Value::Bytes(value);
+    &str: |value| Value::Text(value.to_owned().into());
+    String: |value| Value::Text(value.into());
+    &[u8]: |value| Value::Bytes(value.to_vec().into());
+    Vec<u8>: |value| Value::Bytes(value.into());
     Vec<Value>: |value| Value::List(value.into());
     BTreeMap<String, Value>: |value| Value::Map(value.into());
 }

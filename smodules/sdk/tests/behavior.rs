@@ -251,7 +251,7 @@ fn every_kind_of_parameter_arrives_typed_and_by_name() {
         let points = Value::from(vec![POINT.to_value()]);
         let args = [
             Value::from("äöü"),
-            Value::Bytes(vec![1, 2]),
+            Value::from(vec![1, 2]),
             Value::Oid(vec![1, 3, 6, 1].into()),
             points,
         ];
@@ -280,12 +280,12 @@ fn outputs_are_appended_to_typed_and_come_as_a_map_by_name() {
         let answer = named.invoke(act, "outputs", &[Value::U64(1)]).unwrap();
         let expected = map([
             ("return", Value::Bool(true)),
-            ("out", Value::Bytes(b"ab".to_vec())),
+            ("out", Value::from(b"ab".to_vec())),
             ("arcs", Value::Oid(vec![0].into())),
             (
                 "table",
                 map([
-                    ("names", Value::Bytes(b"n".to_vec())),
+                    ("names", Value::from(b"n".to_vec())),
                     ("points", Value::from(vec![POINT.to_value()])),
                 ]),
             ),
@@ -344,7 +344,7 @@ fn an_argument_that_does_not_fit_is_named_by_its_position() {
         assert_eq!(
             position_of(
                 "borrowed",
-                &["".into(), Value::Bytes(vec![]), Value::Oid(vec![].into()), points]
+                &["".into(), Value::from(Vec::<u8>::new()), Value::Oid(vec![].into()), points]
             ),
             3
         );

@@ -18,8 +18,8 @@ fn any_value() -> impl Strategy<Value = Value> {
         (-300i64..300).prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
         any::<u64>().prop_map(|bits| Value::F64(f64::from_bits(bits))),
-        prop::collection::vec(any::<u8>(), 0..40).prop_map(Value::Bytes),
-        ".{0,30}".prop_map(Value::Text),
+        prop::collection::vec(any::<u8>(), 0..40).prop_map(Value::from),
+        ".{0,30}".prop_map(Value::from),
         arcs().prop_map(|arcs| Value::Oid(arcs.into())),
     ];
     leaf.prop_recursive(5, 64, 8, |inner| {
@@ -136,7 +136,7 @@ fn encodings_that_the_standards_print() {
         (Value::F64(f64::NAN), "fb7ff8000000000000"),
         (Value::Bool(false), "f4"),
         (Value::Null, "f6"),
-        (Value::Bytes(vec![1, 2, 3, 4]), "4401020304"),
+        (Value::from(vec![1, 2, 3, 4]), "4401020304"),
         (Value::from("\u{6c34}"), "63e6b0b4"),
         (Value::from(vec![Value::U64(1), Value::from(vec![Value::U64(2)])]), "82018102"),
         (map(&[("a", 1), ("b", 2)]), "a2616101616202"),
@@ -223,7 +223,7 @@ fn every_list_of_arcs_has_an_encoding() {
 fn a_value_reads_like_a_literal() {
     let value = Value::from(BTreeMap::from([
         ("at".to_owned(), Value::Oid(vec![1, 3, 6].into())),
-        ("raw".to_owned(), Value::Bytes(vec![0, 255])),
+        ("raw".to_owned(), Value::from(vec![0, 255])),
         (
             "row".to_owned(),
             Value::from(vec![Value::from(-1), Value::F64(1.0), Value::from("x\"y"), Value::Null]),
@@ -300,7 +300,7 @@ fn an_error_says_where_and_what() {
         "256 does not fit in u8"
     );
     assert_eq!(
-        <[u8; 2]>::from_value(Value::Bytes(vec![1])).unwrap_err().to_string(),
+        <[u8; 2]>::from_value(Value::from(vec![1])).unwrap_err().to_string(),
         "bytes[1] does not fit in bytes[2]"
     );
     let twice = Value::from(vec![Value::from(vec![Value::U64(3), Value::U64(0)]); 2]);
@@ -308,4 +308,15 @@ fn an_error_says_where_and_what() {
         BTreeMap::<u64, u64>::decode(&mut Reader::new(&twice.encode())).unwrap_err().fact(),
         FieldFact::OutOfRange { .. }
     ));
+}
+
+#[test]
+fn what_is_shared_is_carried_as_what_it_is() {
+    let shared = std::sync::Arc::new(vec![1u8, 2]);
+    let mut encoded = Vec::new();
+    shared.encode(&mut Writer::new(&mut encoded));
+    assert_eq!(encoded, shared.to_value().encode());
+    assert_eq!(shared.to_value(), Value::from(vec![1u8, 2]));
+    assert_eq!(<std::sync::Arc<Vec<u8>>>::from_value(shared.to_value()), Ok(shared));
+    assert_eq!(<std::sync::Arc<Option<u8>> as Field>::KIND, <Option<u8> as Field>::KIND);
 }

@@ -65,6 +65,8 @@ struct GateState {
     drained: bool,
     /// Successors are current.
     flipped: bool,
+    /// When the gates were closed first, until that is reported.
+    closed_at: Option<Instant>,
     /// When the gates were opened again, until that is reported.
     opened: Option<Instant>,
     /// Phase events of the closed gate: told after it opened, because listeners take time.
@@ -280,12 +282,19 @@ impl Execution {
             action => {
                 let event = self.act(action, until);
                 // Callers came through from the moment the gates were open, whatever was told since.
-                let opened = match action {
-                    Action::OpenGates | Action::OpenGatesBack => lock(&self.gate).opened.take(),
-                    _ => None,
+                let (closed, opened) = match action {
+                    Action::OpenGates | Action::OpenGatesBack => {
+                        let mut gate = lock(&self.gate);
+                        (gate.closed_at.take(), gate.opened.take())
+                    }
+                    _ => (None, None),
                 };
                 let at = opened.map_or_else(|| self.inner.now(), |opened| self.inner.at(opened));
-                lock(&self.machine).transaction.handle_event(at, event);
+                let transaction = &mut lock(&self.machine).transaction;
+                if let Some(closed) = closed {
+                    transaction.gates_were_closed(self.inner.at(closed));
+                }
+                transaction.handle_event(at, event);
             }
         }
     }
@@ -462,6 +471,7 @@ impl Execution {
             if !self.is_awaited(action) {
                 return Err("too late".into());
             }
+            gate.closed_at.get_or_insert(closed.at());
             (gate.closed, gate.group, gate.drained) = (Some(closed), Some(group), false);
         }
         let drained = drain.wait(until, || self.is_awaited(action));

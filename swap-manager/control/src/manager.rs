@@ -373,7 +373,7 @@ impl Inner {
         let payload = Value::from(BTreeMap::from([
             ("txn".to_owned(), Value::U64(outcome.txn)),
             ("committed".to_owned(), Value::Bool(committed)),
-            ("text".to_owned(), Value::Text(outcome.to_string())),
+            ("text".to_owned(), Value::from(outcome.to_string())),
         ]));
         self.publish("swap.ended", &payload);
     }

@@ -110,8 +110,8 @@ impl SwapControl {
             runtime: self.runtime,
             members: keys.iter().map(|key| key.core().index()).collect(),
         };
-        self.runtime.gate().close(keys, Some(deadline + patience));
-        Ok((Closed(taken), drain))
+        let at = self.runtime.gate().close(keys, Some(deadline + patience));
+        Ok((Closed { taken, at }, drain))
     }
 
     /// Waits until no activity is older than a flip; what it replaced is then let go of.
@@ -166,7 +166,7 @@ impl SwapControl {
 }
 
 /// How often a waiting thread looks before it sleeps: readers that run are gone within microseconds.
-const LOOKS: u32 = 64;
+const LOOKS: u32 = 8;
 
 /// How often it yields then.
 const YIELDS: u32 = 3;
@@ -272,14 +272,22 @@ impl Drain {
 }
 
 /// A group whose gates are closed. Dropping it opens them.
-pub struct Closed(Taken);
+pub struct Closed {
+    taken: Taken,
+    at: Instant,
+}
 
 impl Closed {
+    /// When they were closed.
+    pub const fn at(&self) -> Instant {
+        self.at
+    }
+
     /// Publishes the group that the gates were closed for. They stay closed. Where somebody is still inside
     /// (`drained` is false), older activities are led to what was there before, as by an open flip: one that
     /// met one member goes on with the others of that side.
     pub fn flip(&self, group: Group, drained: bool) -> Flipped {
-        let runtime = self.0.runtime;
+        let runtime = self.taken.runtime;
         let gate = runtime.gate();
         let (members, bindings) = numbered(group, gate.next_epoch(), |component| {
             if drained {
@@ -298,6 +306,6 @@ impl Closed {
     /// Opens the gates; answers when they were open.
     pub fn open(self) -> Instant {
         // Dropping opens them once more, which does nothing, and gives the gate back.
-        self.0.runtime.gate().open()
+        self.taken.runtime.gate().open()
     }
 }

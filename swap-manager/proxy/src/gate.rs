@@ -9,8 +9,11 @@
 //! except one that is pinned to a member already; and once [`Gate::drained`] says so, none is inside.
 //!
 //! ## The writer's steps
-//! Close: 1. remember the group, 2. tag every member's current pointer, 3. fence all cores. Any reader
-//! that did not see the tag has announced its pin by now.
+//! Brace: 1. tell every reader to fence for itself, 2. fence all cores: that interrupts every processor, which
+//! takes a while, so it is done before anybody has to wait. A reader that did not see the order announced
+//! its pin before the fence; every other one fences from here on.
+//! Close: 1. remember the group, 2. tag every member's current pointer, 3. fence. Any reader that did not see
+//! the tag has announced its pin by now.
 //! Drain: look at every lane until none is pinned to a member.
 //! Flip, gated: 1. publish the new bindings, still tagged, 2. move the epoch, 3. open by removing tags.
 //! Flip, open: 1. publish the new bindings, each leading back to its predecessor, 2. move the epoch:
@@ -51,11 +54,19 @@ impl Fence {
 pub struct Gate {
     epoch: AtomicU64,
     fence: Fence,
-    lanes: Mutex<Vec<LaneWatch>>,
+    lanes: Mutex<Lanes>,
     closing: Mutex<Closing>,
     opened: Condvar,
     /// Somebody came to a closed gate, so its activity before that one has ended.
     arrived: Condvar,
+}
+
+/// Everybody who may be inside.
+#[derive(Default)]
+struct Lanes {
+    watches: Vec<LaneWatch>,
+    /// Readers fence for themselves: always, or because a gate closes.
+    full_fence: bool,
 }
 
 /// The group whose gates are closed now.
@@ -81,7 +92,10 @@ impl Gate {
         Gate {
             epoch: AtomicU64::new(1),
             fence,
-            lanes: Mutex::new(Vec::new()),
+            lanes: Mutex::new(Lanes {
+                watches: Vec::new(),
+                full_fence: matches!(fence, Fence::Everywhere),
+            }),
             closing: Mutex::new(Closing::default()),
             opened: Condvar::new(),
             arrived: Condvar::new(),
@@ -93,21 +107,21 @@ impl Gate {
         self.closing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn lanes(&self) -> MutexGuard<'_, Vec<LaneWatch>> {
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// A new lane for a thread.
     pub fn lane(&'static self) -> LaneDriver {
-        let full = matches!(self.fence, Fence::Everywhere);
-        let (driver, watch) = LaneDriver::new(self, &self.epoch, full);
-        self.lanes().push(watch);
+        let mut lanes = self.lanes();
+        let (driver, watch) = LaneDriver::new(self, &self.epoch, lanes.full_fence);
+        lanes.watches.push(watch);
         driver
     }
 
     /// Forgets a lane whose thread is gone.
     pub fn forget(&self, lane: &LaneWatch) {
-        self.lanes().retain(|known| !known.is(lane));
+        self.lanes().watches.retain(|known| !known.is(lane));
     }
 
     /// Takes the gate for a swap, when it is free by the deadline.
@@ -125,25 +139,39 @@ impl Gate {
 
     /// Gives the gate back.
     pub fn give_back(&self) {
+        self.let_readers_fence(matches!(self.fence, Fence::Everywhere));
         self.lock().taken = false;
         self.opened.notify_all();
     }
 
-    /// Closes the gates of a group. Activities that arrive wait, until the deadline at most.
-    pub fn close(&self, members: Vec<&'static GateKey>, deadline: Option<Instant>) {
+    fn let_readers_fence(&self, full: bool) {
+        let mut lanes = self.lanes();
+        if lanes.full_fence != full {
+            lanes.full_fence = full;
+            lanes.watches.iter().for_each(|lane| lane.fence_fully(full));
+        }
+    }
+
+    /// Closes the gates of a group, which the caller has taken; answers when. Activities that arrive wait,
+    /// until the deadline at most.
+    pub fn close(&self, members: Vec<&'static GateKey>, deadline: Option<Instant>) -> Instant {
+        self.let_readers_fence(true);
+        self.fence.fence();
         let mut closing = self.lock();
+        let closed = Instant::now();
         for member in &members {
             member.publish(tagged(member.published()), Ordering::SeqCst);
         }
         closing.members = members;
         closing.deadline = deadline;
-        self.fence.fence();
+        fence(Ordering::SeqCst);
+        closed
     }
 
     /// Whether no activity is inside a closed group.
     pub fn drained(&self, members: &[u32]) -> bool {
         let inside = |lane: &LaneWatch| members.iter().any(|&member| lane.is_pinned(member));
-        !self.lanes().iter().any(inside)
+        !self.lanes().watches.iter().any(inside)
     }
 
     /// Whether no activity is inside the closed group; if one is, sleeps until a caller comes to the closed
@@ -204,12 +232,15 @@ impl Gate {
 
     /// Whether no activity older than an epoch runs. Call [`Gate::fence`] once before asking.
     pub fn passed(&self, epoch: u64) -> bool {
-        self.lanes().iter().all(|lane| lane.epoch().is_none_or(|announced| announced >= epoch))
+        self.lanes()
+            .watches
+            .iter()
+            .all(|lane| lane.epoch().is_none_or(|announced| announced >= epoch))
     }
 
     /// Whether no activity is pinned to this binding. Call [`Gate::fence`] once before asking.
     pub fn nobody_on(&self, component: u32, binding: *const Binding) -> bool {
-        self.lanes().iter().all(|lane| !lane.is_pinned_to(component, binding))
+        self.lanes().watches.iter().all(|lane| !lane.is_pinned_to(component, binding))
     }
 
     /// Makes what readers announced before now visible to this thread.

@@ -202,3 +202,40 @@ fn a_gate_that_opens_on_the_old_version_lets_everybody_in() {
         assert!(gate.drained(&[0, 1]));
     });
 }
+
+/// A rollback that cannot wait for everybody to leave flips behind closed gates all the same: whoever met one
+/// member before goes on with the others of that side, and none of them is freed under it.
+#[test]
+fn a_closed_flip_around_an_activity_is_seen_whole() {
+    check(2, || {
+        let gate: &'static Gate = Box::leak(Box::new(Gate::new(Fence::Everywhere)));
+        let (a1, b1) = (binding(1, 0, std::ptr::null()), binding(1, 0, std::ptr::null()));
+        let (a, b) = (component(0, a1), component(1, b1));
+        let freed = Arc::new(AtomicBool::new(false));
+        let mut lane = gate.lane();
+        let reader = {
+            let freed = Arc::clone(&freed);
+            thread::spawn(move || {
+                let act = lane.begin();
+                let first = act.enter(a.core()).unwrap().generation;
+                let second = act.enter(b.core()).unwrap().generation;
+                assert_eq!(first, second, "half of a group");
+                assert!(first == 2 || !freed.load(Ordering::Relaxed), "freed under a reader");
+                drop(act);
+            })
+        };
+        assert!(gate.take_by(None));
+        gate.close(vec![a, b], None);
+        let since = gate.next_epoch();
+        let (a2, b2) = (binding(2, since, a1), binding(2, since, b1));
+        let epoch = gate.flip_closed(&[a2, b2]);
+        gate.open();
+        gate.give_back();
+        gate.fence();
+        while !gate.passed(epoch) {
+            thread::yield_now();
+        }
+        freed.store(true, Ordering::Relaxed);
+        reader.join().unwrap();
+    });
+}

@@ -380,7 +380,7 @@ fn a_call_by_name_reaches_methods_and_reports_misfits_by_position() {
     let selector = component.selector("add").unwrap();
     assert_eq!(component.invoke_selected(&act, selector, &[Value::U64(1)]), Ok(Value::U64(4)));
     let misfit = CallError { kind: CallErrorKind::BadArgument, detail: 0 };
-    assert_eq!(component.invoke(&act, "add", &[Value::Text("x".into())]), Err(misfit.into()));
+    assert_eq!(component.invoke(&act, "add", &[Value::from("x")]), Err(misfit.into()));
     let unknown = CallError::new(CallErrorKind::NotUnderstood);
     assert_eq!(component.invoke(&act, "subtract", &[]), Err(unknown.into()));
     let later = component.selector("subtract").unwrap();

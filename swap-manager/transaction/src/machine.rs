@@ -341,6 +341,14 @@ impl Transaction {
         self.step(now, input);
     }
 
+    /// Takes in when the gates were closed: later than ordered by what was done while they were open. To be
+    /// told before they are open again.
+    pub fn gates_were_closed(&mut self, at: Duration) {
+        if let Some(closed) = &mut self.cx.gates_closed_at {
+            *closed = at.max(*closed);
+        }
+    }
+
     /// Takes in the operator's wish.
     ///
     /// # Errors
@@ -505,7 +513,7 @@ impl Context {
         self.awaited.retain(|awaited| *awaited != action);
     }
 
-    /// The blackout begins when the order to close the gates is given, not when they are closed.
+    /// The blackout begins with the order to close the gates, unless whoever closed them says when he did.
     pub(crate) fn gates_close(&mut self, now: Duration) {
         self.gates_closed_at.get_or_insert(now);
     }

@@ -146,8 +146,8 @@ impl<'b> Reader<'b> {
         Ok(match head {
             Head::Unsigned(value) => Value::U64(value),
             Head::Negative(value) => Value::I64(value),
-            Head::Bytes(len) => Value::Bytes(self.take(len)?.to_vec()),
-            Head::Text(len) => Value::Text(self.utf8(len)?.to_owned()),
+            Head::Bytes(len) => self.take(len)?.into(),
+            Head::Text(len) => self.utf8(len)?.into(),
             Head::List(len) => self.nested(|input| {
                 (0..len).map(|_| input.value()).collect::<Result<_, _>>().map(Value::List)
             })?,

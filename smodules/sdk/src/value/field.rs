@@ -6,6 +6,7 @@
 use super::codec::key_order;
 use super::{FieldError, FieldFact, Kind, Reader, Value, Writer};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A type that state, events and messages are made of.
 ///
@@ -117,11 +118,11 @@ integers! {
     u8 => U8,
         const LIST_KIND: Kind = Kind::Bytes;,
         fn list_to_value(items: &[u8]) -> Value {
-            Value::Bytes(items.to_vec())
+            Value::Bytes(items.to_vec().into())
         },
         fn list_from_value(value: Value) -> Result<Vec<u8>, FieldError> {
             match value {
-                Value::Bytes(octets) => Ok(octets),
+                Value::Bytes(octets) => Ok(octets.into_inner()),
                 other => Err(FieldError::expected(Kind::Bytes, &other)),
             }
         },
@@ -191,12 +192,12 @@ impl Field for String {
     const KIND: Kind = Kind::Text;
 
     fn to_value(&self) -> Value {
-        Value::Text(self.clone())
+        Value::Text(self.clone().into())
     }
 
     fn from_value(value: Value) -> Result<Self, FieldError> {
         match value {
-            Value::Text(text) => Ok(text),
+            Value::Text(text) => Ok(text.into_inner()),
             other => Err(FieldError::expected(Self::KIND, &other)),
         }
     }
@@ -283,6 +284,29 @@ impl<T: Field> Field for Option<T> {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, FieldError> {
         if input.null() { Ok(None) } else { T::decode(input).map(Some) }
+    }
+}
+
+/// What is shared is described and encoded as what it is: a module that keeps its data behind an `Arc`, for
+/// readers without a lock, exports it without a copy.
+impl<T: Field> Field for Arc<T> {
+    const KIND: Kind = T::KIND;
+    const NULLABLE: bool = T::NULLABLE;
+
+    fn to_value(&self) -> Value {
+        (**self).to_value()
+    }
+
+    fn from_value(value: Value) -> Result<Self, FieldError> {
+        T::from_value(value).map(Arc::new)
+    }
+
+    fn encode(&self, out: &mut Writer<'_>) {
+        (**self).encode(out);
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, FieldError> {
+        T::decode(input).map(Arc::new)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a list, a map and an object identifier hold, dropped out of line.
+//! What octets, a text, a list, a map and an object identifier hold, dropped out of line.
 //!
 //! Most arguments and answers of dynamic calls are numbers, and every one of them is dropped. Were these
 //! collections dropped in line, the drop of any [`Value`](super::Value) would save half the registers
