@@ -1,12 +1,13 @@
 //! The S-application: which components there are, what fills them at first, and how they are configured.
 
 use crate::config::Configuration;
+use crate::first_user::{self, Unseen};
 use crate::identity;
 use crate::keeper::Keeper;
 use crate::store::Store;
 use roles::settings::{Settings as _, SettingsProxy, write};
 use s_control::{Config, Started, SwapManager};
-use s_engine::{Engine, Facts, Identity, Limits};
+use s_engine::{Engine, Facts, Identity};
 use s_package::key::SecretKey;
 use s_package::text::Name;
 use s_package::trust::{RootKey, Roots, SCHEMA, TrustDocument, TrustStore};
@@ -14,7 +15,7 @@ use s_proxy::Runtime;
 use s_sdk::abi::ModuleDescriptor;
 use s_sdk::{Buf, Level};
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -23,7 +24,7 @@ pub(crate) const LARGEST: u32 = 65_507;
 
 /// Every component, and the module that fills it until a package does. In the order of their need: what
 /// others call comes first.
-static FACTORY: [(&str, &ModuleDescriptor); 17] = [
+static FACTORY: [(&str, &ModuleDescriptor); 22] = [
     ("engine", &s_engine::facts::S_MODULE),
     ("auth.md5", &auth_hmac_md5::S_MODULE),
     ("auth.sha1", &auth_hmac_sha1::S_MODULE),
@@ -40,7 +41,12 @@ static FACTORY: [(&str, &ModuleDescriptor); 17] = [
     ("mib.snmp", &mib_snmp::S_MODULE),
     ("mib.if", &mib_if::S_MODULE),
     ("mib.host", &mib_host::S_MODULE),
-    ("mib.ip-tcp-udp", &mib_ip_tcp_udp::S_MODULE),
+    ("mib.ucd", &mib_ucd::S_MODULE),
+    ("mib.entity", &mib_entity::S_MODULE),
+    ("mib.ip", &mib_ip::S_MODULE),
+    ("mib.tcp", &mib_tcp::S_MODULE),
+    ("mib.udp", &mib_udp::S_MODULE),
+    ("notify", &::notify::S_MODULE),
 ];
 
 /// A running agent, but for its sockets.
@@ -49,17 +55,24 @@ pub(crate) struct Application {
     pub(crate) runtime: &'static Runtime,
     pub(crate) engine: Arc<Engine>,
     pub(crate) keeper: Arc<Keeper>,
+    pub(crate) log: s_control::LogSink,
+    store: Store,
+    /// What the modules have taken over: for the way back.
+    documents: Mutex<Vec<Document>>,
 }
+
+/// Settings of a module, as it takes them.
+type Document = (&'static str, Vec<u8>);
 
 /// Loads the components, gives them what they kept and what is configured.
 ///
 /// # Errors
 /// What kept it from starting.
 pub(crate) fn start(
-    configuration: &Configuration,
+    configuration: &mut Configuration,
     store: &Store,
     log: s_control::LogSink,
-) -> Result<Application, Box<dyn Error>> {
+) -> Result<(Application, Option<Unseen>), Box<dyn Error>> {
     let warn = |what: &str| log(Level::Warning, "sagentd", "", what);
     let (identity, warnings) = identity::begin(store, configuration.engine_id.as_deref())?;
     warnings.iter().for_each(|warning| warn(warning));
@@ -82,69 +95,107 @@ pub(crate) fn start(
     }
 
     let mut worker = runtime.worker();
-    let (keeper, warnings) = worker.serve(|act| Keeper::restore(store, runtime, act));
+    let (keeper, warnings) = worker.serve(|act| Keeper::restore(store, runtime, act))?;
     let keeper = Arc::new(keeper);
     warnings.iter().for_each(|warning| warn(warning));
-    let limits = Limits { max_repetitions: configuration.max_repetitions.unwrap_or(0) };
     let durable = {
         let (keeper, log) = (Arc::clone(&keeper), Arc::clone(&log));
         move |act: &s_sdk::Activity| match keeper.keep(act) {
-            Ok(()) => true,
+            Ok(warnings) => {
+                warnings.iter().for_each(|what| log(Level::Warning, "sagentd", "", what));
+                true
+            }
             Err(why) => {
                 log(Level::Error, "sagentd", "", &why);
                 false
             }
         }
     };
-    let engine = Arc::new(Engine::new(runtime, facts, limits, Box::new(durable))?);
-    let application = Application { manager, runtime, engine, keeper };
+    let engine = Arc::new(Engine::new(runtime, facts, configuration.limits(), Box::new(durable))?);
+    let (store, documents) = (store.clone(), Mutex::default());
+    let application =
+        Application { manager, runtime, engine, keeper, log: Arc::clone(&log), store, documents };
+    let (unseen, warning) = application.let_somebody_in(configuration)?;
+    warning.iter().for_each(|warning| warn(warning));
     application.configure(configuration)?;
     let problems = worker.serve(|act| application.engine.look(runtime, act));
     problems.iter().for_each(|problem| warn(problem));
     worker.serve(|act| application.keeper.keep(act))?;
     application.manager.healthy()?;
-    Ok(application)
+    Ok((application, unseen))
 }
 
 impl Application {
-    /// Checks the whole configuration with every module, then has all of them take it over.
+    /// Gives an agent that nobody has configured a user.
     ///
     /// # Errors
-    /// What is wrong; then nothing has changed.
+    /// There can be none.
+    pub(crate) fn let_somebody_in(
+        &self,
+        configuration: &mut Configuration,
+    ) -> Result<(Option<Unseen>, Option<String>), String> {
+        let engine_id = self.engine.facts().engine_id();
+        self.runtime
+            .worker()
+            .serve(|act| first_user::add(&self.store, engine_id, self.runtime, act, configuration))
+    }
+
+    /// Has every module check its part of a configuration, then all of them take it over. Where one does
+    /// not after all, those before it take back what they had.
+    ///
+    /// # Errors
+    /// What is wrong; then nothing has changed, or it says what did.
     pub(crate) fn configure(&self, configuration: &Configuration) -> Result<(), String> {
-        let documents = [
-            ("security.usm", write(&configuration.usm)),
-            ("security.community", write(&configuration.communities)),
-            ("access.vacm", write(&configuration.vacm)),
-            ("mib.system", write(&configuration.system)),
-        ];
-        let mut problems = Vec::new();
-        let mut worker = self.runtime.worker();
-        for apply in [false, true] {
-            for (component, document) in &documents {
-                let proxy: SettingsProxy =
-                    self.runtime.proxy(component).map_err(|error| error.to_string())?;
-                let mut wrong = Buf::new();
-                let told = worker.serve(|act| match apply {
-                    false => proxy.check(act, document, &mut wrong),
-                    true => proxy.apply(act, document, &mut wrong),
-                });
-                match told {
-                    Ok(0) => {}
-                    Ok(_) => problems.extend(
-                        String::from_utf8_lossy(&wrong)
-                            .lines()
-                            .map(|l| format!("{component}: {l}")),
-                    ),
-                    Err(error) => problems.push(format!("{component}: {error}")),
+        let new = documents(configuration);
+        let mut before = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        let problems: Vec<_> = new.iter().filter_map(|one| self.tell(one, false).err()).collect();
+        if !problems.is_empty() {
+            return Err(problems.join("\n"));
+        }
+        for (at, document) in new.iter().enumerate() {
+            let Err(mut problem) = self.tell(document, true) else { continue };
+            for old in before.iter().take(at + 1) {
+                if let Err(why) = self.tell(old, true) {
+                    problem += &format!("\nwhat it had before is refused as well: {why}");
                 }
             }
-            if !problems.is_empty() {
-                return Err(problems.join("\n"));
-            }
+            return Err(problem);
         }
+        *before = new;
         Ok(())
     }
+
+    /// Has a module check a document, or take it over.
+    fn tell(&self, (component, document): &Document, apply: bool) -> Result<(), String> {
+        let proxy: SettingsProxy =
+            self.runtime.proxy(component).map_err(|error| error.to_string())?;
+        let mut wrong = Buf::new();
+        let told = self.runtime.worker().serve(|act| match apply {
+            false => proxy.check(act, document, &mut wrong),
+            true => proxy.apply(act, document, &mut wrong),
+        });
+        match told {
+            Ok(0) => Ok(()),
+            Ok(_) => {
+                let wrong = String::from_utf8_lossy(&wrong);
+                let lines = wrong.lines().map(|line| format!("{component}: {line}"));
+                Err(lines.collect::<Vec<_>>().join("\n"))
+            }
+            Err(error) => Err(format!("{component}: {error}")),
+        }
+    }
+}
+
+/// A configuration, by the module that takes each part of it.
+fn documents(configuration: &Configuration) -> Vec<Document> {
+    vec![
+        ("security.usm", write(&configuration.usm)),
+        ("security.community", write(&configuration.communities)),
+        ("access.vacm", write(&configuration.vacm)),
+        ("mib.system", write(&configuration.system)),
+        ("mib.ucd", write(&configuration.ucd)),
+        ("notify", write(&configuration.notify)),
+    ]
 }
 
 /// A trust store that trusts nobody: its one root key was thrown away. Who wants to push packages installs

@@ -32,6 +32,8 @@ pub(crate) struct Batch {
     control_lens: [usize; SIZE],
     lens: [usize; SIZE],
     count: usize,
+    /// So many are asked for in the next call: where few come, room for many is work for nothing.
+    offered: usize,
     largest: usize,
 }
 
@@ -39,6 +41,39 @@ pub(crate) struct Batch {
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
 struct Control([u8; CONTROL]);
+
+impl Control {
+    /// Has an answer leave by whichever interface the routes say: only the address that was asked is to stay.
+    /// A link-local address means nothing without its interface, so there it stays, too.
+    fn forget_interface(&mut self, len: usize) {
+        const HEAD: usize = size_of::<libc::cmsghdr>();
+        let Some((head, data)) =
+            self.0.get_mut(..len).and_then(|all| all.split_at_mut_checked(HEAD))
+        else {
+            return;
+        };
+        // A header is the length, a usize, then level and type.
+        let number = |from: usize| {
+            head.get(from..from + 4)
+                .and_then(|octets| octets.try_into().ok())
+                .map(libc::c_int::from_ne_bytes)
+        };
+        let level = number(size_of::<usize>());
+        let interface = if level == Some(libc::IPPROTO_IP) {
+            // in_pktinfo: the interface, the address that was asked, the one in the header.
+            data.get_mut(..4)
+        } else {
+            // in6_pktinfo: the address, the interface.
+            let address: Option<[u8; 16]> =
+                data.get(..16).and_then(|octets| octets.try_into().ok());
+            let link_local = address.is_none_or(|ip| Ipv6Addr::from(ip).is_unicast_link_local());
+            data.get_mut(16..20).filter(|_| !link_local)
+        };
+        if let Some(interface) = interface {
+            interface.fill(0);
+        }
+    }
+}
 
 impl Batch {
     /// Room for datagrams of so many octets.
@@ -55,6 +90,7 @@ impl Batch {
             control_lens: [0; SIZE],
             lens: [0; SIZE],
             count: 0,
+            offered: SIZE,
             largest,
         }
     }
@@ -64,42 +100,48 @@ impl Batch {
     /// # Errors
     /// The socket's, its timeout included; then the batch is empty.
     pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        self.answer_at[..self.count].fill(None);
         self.count = 0;
         self.answers.clear();
-        self.answer_at = [None; SIZE];
-        let mut places = [MaybeUninit::<libc::iovec>::uninit(); SIZE];
-        // SAFETY: all zeros are a header without buffers.
-        let mut headers: [libc::mmsghdr; SIZE] = unsafe { zeroed() };
+        let offered = self.offered;
+        let mut places = [const { MaybeUninit::<libc::iovec>::uninit() }; SIZE];
+        let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; SIZE];
         let chunks = self.received.chunks_exact_mut(self.largest);
-        for (at, (header, chunk)) in headers.iter_mut().zip(chunks).enumerate() {
+        for (at, (header, chunk)) in headers.iter_mut().zip(chunks).take(offered).enumerate() {
             let place = places[at]
                 .write(libc::iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: chunk.len() });
-            header.msg_hdr.msg_iov = place;
-            header.msg_hdr.msg_iovlen = 1;
-            header.msg_hdr.msg_name = (&raw mut self.names[at]).cast();
-            header.msg_hdr.msg_namelen = socklen(size_of::<libc::sockaddr_storage>());
-            header.msg_hdr.msg_control = self.controls[at].0.as_mut_ptr().cast();
-            header.msg_hdr.msg_controllen = CONTROL;
+            let header = &mut header.write(no_header()).msg_hdr;
+            header.msg_iov = place;
+            header.msg_iovlen = 1;
+            header.msg_name = (&raw mut self.names[at]).cast();
+            header.msg_namelen = socklen(size_of::<libc::sockaddr_storage>());
+            header.msg_control = self.controls[at].0.as_mut_ptr().cast();
+            header.msg_controllen = CONTROL;
         }
-        // SAFETY: the headers, and all that they point to, live in this frame or in `self` until the call
-        // returns; the count is their number.
+        // SAFETY: so many headers were written; they, and all that they point to, live in this frame or in
+        // `self` until the call returns.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                headers.as_mut_ptr(),
-                libc::c_uint::try_from(SIZE).unwrap_or(1),
+                headers.as_mut_ptr().cast(),
+                libc::c_uint::try_from(offered).unwrap_or(1),
                 libc::MSG_WAITFORONE,
                 std::ptr::null_mut(),
             )
         };
         let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
-        for (at, header) in headers.iter().take(count).enumerate() {
+        // All that were asked for: there may be more. Fewer: as many again with some to spare.
+        self.offered = (if count < offered { count + 2 } else { 2 * offered }).min(SIZE);
+        for (at, header) in headers.iter().take(count.min(offered)).enumerate() {
+            // SAFETY: the first `offered` headers were written, and the kernel answers no larger count.
+            let header = unsafe { header.assume_init_ref() };
             // A datagram that was cut is as long as its room, one octet more than any message may have.
             self.lens[at] = (header.msg_len as usize).min(self.largest);
             self.name_lens[at] = header.msg_hdr.msg_namelen;
             self.control_lens[at] = header.msg_hdr.msg_controllen.min(CONTROL);
+            self.controls[at].forget_interface(self.control_lens[at]);
         }
-        self.count = count.min(SIZE);
+        self.count = count.min(offered);
         Ok(self.count)
     }
 
@@ -111,6 +153,16 @@ impl Batch {
         let from = at * self.largest;
         let octets = self.received.get(from..from + self.lens[at])?;
         Some((address(&self.names[at], self.name_lens[at])?, octets))
+    }
+
+    /// Where the answer to a datagram goes.
+    pub(crate) fn envelope(&self, at: usize) -> Option<Envelope> {
+        (at < self.count).then(|| Envelope {
+            name: self.names[at],
+            name_len: self.name_lens[at],
+            control: self.controls[at],
+            control_len: self.control_lens[at],
+        })
     }
 
     /// The answer to a datagram.
@@ -125,16 +177,15 @@ impl Batch {
     /// Sends all answers, each to where its datagram came from, and from the address that it came to. One
     /// that cannot be sent is skipped: who asked asks again, UDP promises no more.
     pub(crate) fn send(&mut self, socket: &UdpSocket) {
-        let mut places = [MaybeUninit::<libc::iovec>::uninit(); SIZE];
-        // SAFETY: as in `receive`.
-        let mut headers: [libc::mmsghdr; SIZE] = unsafe { zeroed() };
+        let mut places = [const { MaybeUninit::<libc::iovec>::uninit() }; SIZE];
+        let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; SIZE];
         let mut count = 0;
         for at in 0..self.count {
             let Some((from, len)) = self.answer_at[at] else { continue };
             let Some(octets) = self.answers.get_mut(from..from + len) else { continue };
             let place = places[count]
                 .write(libc::iovec { iov_base: octets.as_mut_ptr().cast(), iov_len: len });
-            let header = &mut headers[count].msg_hdr;
+            let header = &mut headers[count].write(no_header()).msg_hdr;
             header.msg_iov = place;
             header.msg_iovlen = 1;
             header.msg_name = (&raw mut self.names[at]).cast();
@@ -147,11 +198,11 @@ impl Batch {
         }
         let mut sent = 0;
         while sent < count {
-            // SAFETY: as in `receive`; `sent` is below the number of headers that were filled.
+            // SAFETY: as in `receive`; `sent` is below the number of headers that were written.
             let done = unsafe {
                 libc::sendmmsg(
                     socket.as_raw_fd(),
-                    headers.as_mut_ptr().add(sent),
+                    headers.as_mut_ptr().add(sent).cast(),
                     libc::c_uint::try_from(count - sent).unwrap_or(1),
                     0,
                 )
@@ -160,6 +211,31 @@ impl Batch {
             sent += usize::try_from(done).ok().filter(|&done| done > 0).unwrap_or(1);
         }
     }
+}
+
+/// Where one answer goes, and from which address, for who answers later.
+pub(crate) struct Envelope {
+    name: libc::sockaddr_storage,
+    name_len: libc::socklen_t,
+    control: Control,
+    control_len: usize,
+}
+
+impl Envelope {
+    /// Sends one answer.
+    pub(crate) fn send(&self, socket: &UdpSocket, answer: &[u8]) {
+        let mut batch = Batch::new(1);
+        batch.count = 1;
+        (batch.names[0], batch.name_lens[0]) = (self.name, self.name_len);
+        (batch.controls[0], batch.control_lens[0]) = (self.control, self.control_len);
+        batch.answer(0, answer);
+        batch.send(socket);
+    }
+}
+
+const fn no_header() -> libc::mmsghdr {
+    // SAFETY: all zeros are a header without buffers.
+    unsafe { zeroed() }
 }
 
 fn socklen(len: usize) -> libc::socklen_t {
@@ -213,6 +289,28 @@ fn address(name: &libc::sockaddr_storage, len: libc::socklen_t) -> Option<Socket
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_keeps_the_address_that_was_asked_and_no_interface() {
+        for (host, at) in [("127.0.0.2", 0), ("::1", 16)] {
+            let any = if at == 0 { "0.0.0.0:0" } else { "[::]:0" };
+            let server = UdpSocket::bind(any).unwrap();
+            server.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+            tell_arrival(&server, at != 0).unwrap();
+            let client = UdpSocket::bind((if at == 0 { "127.0.0.1" } else { "::1" }, 0)).unwrap();
+            client.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+            client.send_to(b"x", (host, server.local_addr().unwrap().port())).unwrap();
+            let mut batch = Batch::new(64);
+            assert_eq!(batch.receive(&server).unwrap(), 1);
+            let data = &batch.controls[0].0[size_of::<libc::cmsghdr>()..];
+            assert_eq!(data[at..at + 4], [0; 4], "{host}");
+            assert!(batch.control_lens[0] > size_of::<libc::cmsghdr>());
+            batch.answer(0, b"y");
+            batch.send(&server);
+            let (_, from) = client.recv_from(&mut [0; 8]).unwrap();
+            assert_eq!(from.ip().to_string(), host);
+        }
+    }
 
     #[test]
     fn every_datagram_is_answered_to_where_it_came_from() {

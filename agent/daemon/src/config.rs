@@ -3,111 +3,21 @@
 //! It opens no socket and changes nothing. Invariant: a [`Configuration`] that was read is whole; whatever
 //! is wrong with a file is told with its line, or the name of the entry, and the remedy.
 
+mod file;
+mod names;
+mod notify;
+mod watch;
+
+use file::{Access, CommunityTable, File, LimitsTable, UserTable};
+use names::{AUTH_PROTOCOLS, PRIV_PROTOCOLS, engine_id, oid, protocol, secret, source};
 use roles::settings::{
-    AccessEntry, Community, CommunitySettings, GroupMember, KeyForm, Source, SystemSettings, User,
-    UsmSettings, VacmSettings, ViewFamily,
+    AccessEntry, Community, CommunitySettings, GroupMember, KeyForm, NotifySettings,
+    SystemSettings, UcdSettings, User, UsmSettings, VacmSettings, ViewFamily,
 };
 use roles::varbind::{SecurityLevel, security_model};
-use serde::Deserialize;
-use std::net::IpAddr;
+use s_engine::Limits;
+use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
-
-/// The file as it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct File {
-    listen: Vec<String>,
-    state_directory: Option<PathBuf>,
-    threads: Option<usize>,
-    engine: EngineTable,
-    system: SystemTable,
-    user: Vec<UserTable>,
-    community: Vec<CommunityTable>,
-    view: Vec<ViewTable>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct EngineTable {
-    id: Option<String>,
-    max_message_size: Option<u32>,
-    max_getbulk_repeats: Option<u32>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct SystemTable {
-    descr: String,
-    object_id: String,
-    contact: String,
-    name: String,
-    location: String,
-    services: u32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct UserTable {
-    name: String,
-    auth: Option<String>,
-    auth_passphrase: Option<String>,
-    r#priv: Option<String>,
-    priv_passphrase: Option<String>,
-    #[serde(default)]
-    access: Access,
-    view: Option<String>,
-    level: Option<Level>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct CommunityTable {
-    name: String,
-    #[serde(default)]
-    source: Vec<String>,
-    #[serde(default)]
-    access: Access,
-    view: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct ViewTable {
-    name: String,
-    #[serde(default)]
-    include: Vec<String>,
-    #[serde(default)]
-    exclude: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Access {
-    #[default]
-    Read,
-    Write,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[expect(clippy::enum_variant_names, reason = "the RFCs' names")]
-enum Level {
-    #[serde(rename = "noAuthNoPriv")]
-    NoAuthNoPriv,
-    #[serde(rename = "authNoPriv")]
-    AuthNoPriv,
-    #[serde(rename = "authPriv")]
-    AuthPriv,
-}
-
-impl From<Level> for SecurityLevel {
-    fn from(level: Level) -> Self {
-        match level {
-            Level::NoAuthNoPriv => SecurityLevel::NoAuthNoPriv,
-            Level::AuthNoPriv => SecurityLevel::AuthNoPriv,
-            Level::AuthPriv => SecurityLevel::AuthPriv,
-        }
-    }
-}
 
 /// Everything that an operator decides.
 #[derive(Debug, Default)]
@@ -115,13 +25,28 @@ pub(crate) struct Configuration {
     pub(crate) listen: Vec<String>,
     pub(crate) state_directory: Option<PathBuf>,
     pub(crate) threads: Option<usize>,
+    /// Whom to become once the sockets are open.
+    pub(crate) run_as: Option<String>,
+    pub(crate) run_as_group: Option<String>,
+    /// Where the control socket is.
+    pub(crate) control: Option<PathBuf>,
+    /// Where metrics are read; nowhere where it is empty.
+    pub(crate) metrics: Vec<String>,
     pub(crate) engine_id: Option<Vec<u8>>,
     pub(crate) max_message_size: Option<u32>,
     pub(crate) max_repetitions: Option<u32>,
+    pub(crate) max_responses: Option<u32>,
+    pub(crate) limits: LimitsTable,
     pub(crate) system: SystemSettings,
     pub(crate) usm: UsmSettings,
     pub(crate) communities: CommunitySettings,
     pub(crate) vacm: VacmSettings,
+    pub(crate) notify: NotifySettings,
+    pub(crate) ucd: UcdSettings,
+    /// Nobody is let in whom it does not name, even if it names nobody.
+    pub(crate) is_closed: bool,
+    /// What an operator should hear of whenever it is read.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What is wrong with a configuration.
@@ -177,8 +102,14 @@ impl Configuration {
             listen: file.listen,
             state_directory: file.state_directory,
             threads: file.threads,
+            run_as: file.run_as,
+            run_as_group: file.run_as_group,
+            control: file.control,
+            metrics: file.metrics.listen,
             max_message_size: file.engine.max_message_size,
             max_repetitions: file.engine.max_getbulk_repeats,
+            max_responses: file.engine.max_getbulk_responses,
+            limits: file.limits,
             ..Configuration::default()
         };
         // RFC 3412 §6.3 has the least, a UDP datagram the most.
@@ -201,6 +132,7 @@ impl Configuration {
             location: file.system.location,
             services: file.system.services,
         };
+        whole.ucd = watch::settings(file.watch).map_err(in_entry("watch"))?;
         for view in file.view {
             let entry = format!("view `{}`", view.name);
             for (list, included) in [(&view.include, true), (&view.exclude, false)] {
@@ -219,6 +151,10 @@ impl Configuration {
             let entry = format!("community {}", at + 1);
             whole.add_community(at, community).map_err(in_entry(&entry))?;
         }
+        for (at, notify) in file.notify.into_iter().enumerate() {
+            let entry = format!("notify {}", at + 1);
+            whole.add_notify(at, notify).map_err(in_entry(&entry))?;
+        }
         Ok(whole)
     }
 
@@ -227,19 +163,30 @@ impl Configuration {
         self.vacm.views.push(ViewFamily { view, subtree, mask: Vec::new(), included });
     }
 
-    /// The view for what everybody sees who is not given another.
+    /// The view of who is not given another and is proven, or is told only: everything.
     fn view_or_all(&mut self, view: Option<String>) -> Result<Vec<u8>, String> {
-        let Some(view) = view else {
-            const ALL: &str = "_all";
-            if !self.vacm.views.iter().any(|family| family.view == ALL.as_bytes()) {
-                self.add_view(ALL, vec![1], true);
+        self.view_or(view, "_all", &[])
+    }
+
+    /// A view that is configured, or a usual one.
+    fn view_or(
+        &mut self,
+        view: Option<String>,
+        usual: &str,
+        without: &[&[u32]],
+    ) -> Result<Vec<u8>, String> {
+        let known =
+            |name: &str| self.vacm.views.iter().any(|family| family.view == name.as_bytes());
+        match view {
+            Some(view) if known(&view) => Ok(view.into_bytes()),
+            Some(view) => Err(format!("there is no view `{view}`; add a [[view]] with that name")),
+            None => {
+                if !known(usual) {
+                    self.add_view(usual, vec![1], true);
+                    without.iter().for_each(|root| self.add_view(usual, root.to_vec(), false));
+                }
+                Ok(usual.into())
             }
-            return Ok(ALL.into());
-        };
-        if self.vacm.views.iter().any(|family| family.view == view.as_bytes()) {
-            Ok(view.into_bytes())
-        } else {
-            Err(format!("there is no view `{view}`; add a [[view]] with that name"))
         }
     }
 
@@ -252,8 +199,11 @@ impl Configuration {
         access: Access,
         view: Option<String>,
     ) -> Result<(), String> {
-        let view = self.view_or_all(view)?;
-        let group = format!("_{name}").into_bytes();
+        let view = match level {
+            SecurityLevel::NoAuthNoPriv => self.view_or(view, "_unproven", &SECURITY_TABLES)?,
+            SecurityLevel::AuthNoPriv | SecurityLevel::AuthPriv => self.view_or_all(view)?,
+        };
+        let group = group_of(name);
         for &security_model in models {
             let security_name = name.as_bytes().to_vec();
             self.vacm.members.push(GroupMember {
@@ -318,16 +268,20 @@ impl Configuration {
         }
         let sources =
             community.source.iter().map(|text| source(text)).collect::<Result<Vec<_>, _>>()?;
-        let security_name = format!("community-{}", at + 1);
-        self.allow(
-            &[security_model::SNMPV1, security_model::SNMPV2C],
-            &security_name,
-            SecurityLevel::NoAuthNoPriv,
-            community.access,
-            community.view,
-        )?;
+        let security_name = community_principal(community.access, community.view.as_deref());
+        let is_known = |member: &GroupMember| member.security_name == security_name.as_bytes();
+        if !self.vacm.members.iter().any(is_known) {
+            self.allow(
+                &[security_model::SNMPV1, security_model::SNMPV2C],
+                &security_name,
+                SecurityLevel::NoAuthNoPriv,
+                community.access,
+                community.view,
+            )?;
+        }
         self.communities.communities.push(Community {
-            index: security_name.clone(),
+            // In the order of the file, which is the order in which communities of one name are tried.
+            index: format!("community-{:05}", at + 1),
             community: community.name.into_bytes(),
             security_name,
             context_name: Vec::new(),
@@ -336,24 +290,119 @@ impl Configuration {
         Ok(())
     }
 
-    /// Adds a user who may read everything, privately.
+    /// Adds a user who may read everything, privately, with two passphrases or two keys.
     pub(crate) fn add_reader(
         &mut self,
         name: &str,
-        auth_passphrase: &str,
-        priv_passphrase: &str,
+        form: KeyForm,
+        [auth_secret, priv_secret]: [Vec<u8>; 2],
     ) -> Result<(), String> {
-        self.add_user(UserTable {
+        let level = SecurityLevel::AuthPriv;
+        self.allow(&[security_model::USM], name, level, Access::Read, None)?;
+        self.usm.users.push(User {
             name: name.to_owned(),
-            auth: Some("SHA-256".into()),
-            auth_passphrase: Some(auth_passphrase.to_owned()),
-            r#priv: Some("AES".into()),
-            priv_passphrase: Some(priv_passphrase.to_owned()),
-            access: Access::Read,
-            view: None,
-            level: None,
-        })
+            engine_id: Vec::new(),
+            auth_protocol: protocol(Some("SHA-256"), &AUTH_PROTOCOLS, "auth")?,
+            auth_form: form,
+            auth_secret,
+            priv_protocol: protocol(Some("AES"), &PRIV_PROTOCOLS, "priv")?,
+            priv_form: form,
+            priv_secret,
+        });
+        Ok(())
     }
+
+    /// The settings that differ in another configuration and are taken over by a restart only.
+    pub(crate) fn needs_restart_for(&self, new: &Self) -> Vec<&'static str> {
+        let differ = [
+            ("listen", self.listen != new.listen),
+            ("state-directory", self.state_directory != new.state_directory),
+            ("threads", self.threads != new.threads),
+            ("run-as", self.run_as != new.run_as),
+            ("run-as-group", self.run_as_group != new.run_as_group),
+            ("control", self.control != new.control),
+            ("metrics.listen", self.metrics != new.metrics),
+            ("engine.id", self.engine_id != new.engine_id),
+            ("engine.max-message-size", self.max_message_size != new.max_message_size),
+            ("engine.max-getbulk-repeats", self.max_repetitions != new.max_repetitions),
+            ("engine.max-getbulk-responses", self.max_responses != new.max_responses),
+            ("limits", self.limits != new.limits),
+        ];
+        differ.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
+    }
+
+    /// What requests and sources may take.
+    pub(crate) fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        let LimitsTable {
+            packets_per_second,
+            packet_burst,
+            unproven_answer,
+            unproven_factor,
+            failures_per_second,
+            failure_burst,
+        } = self.limits;
+        Limits {
+            max_repetitions: self.max_repetitions.unwrap_or(usual.max_repetitions),
+            max_responses: self.max_responses.unwrap_or(usual.max_responses),
+            packets_per_second: packets_per_second.unwrap_or(usual.packets_per_second),
+            packet_burst: packet_burst.unwrap_or(usual.packet_burst),
+            unproven_answer: unproven_answer.unwrap_or(usual.unproven_answer),
+            unproven_factor: unproven_factor.unwrap_or(usual.unproven_factor),
+            failures_per_second: failures_per_second.unwrap_or(usual.failures_per_second),
+            failure_burst: failure_burst.unwrap_or(usual.failure_burst),
+            ..usual
+        }
+    }
+
+    /// What is in force after a reload: the new settings, but for those that wait for a restart.
+    pub(crate) fn reloaded(self, new: Self) -> Self {
+        Configuration {
+            listen: self.listen,
+            state_directory: self.state_directory,
+            threads: self.threads,
+            run_as: self.run_as,
+            run_as_group: self.run_as_group,
+            control: self.control,
+            metrics: self.metrics,
+            engine_id: self.engine_id,
+            max_message_size: self.max_message_size,
+            max_repetitions: self.max_repetitions,
+            max_responses: self.max_responses,
+            limits: self.limits,
+            ..new
+        }
+    }
+}
+
+/// What nobody sees or changes by default who is not proven: users, access rights, communities.
+const SECURITY_TABLES: [&[u32]; 3] =
+    [&[1, 3, 6, 1, 6, 3, 15, 1, 2], &[1, 3, 6, 1, 6, 3, 16, 1], &[1, 3, 6, 1, 6, 3, 18, 1, 1]];
+
+/// The group that a principal has to itself. Names of groups and of principals may be equally long, so
+/// nothing is added.
+fn group_of(principal: &str) -> Vec<u8> {
+    principal.into()
+}
+
+/// The principal that a community stands for is named after what he may do, and after nothing else: whoever
+/// reorders a file, or is met by a request between the two modules that take it over, gives no community
+/// the rights of another.
+fn community_principal(access: Access, view: Option<&str>) -> String {
+    /// SnmpAdminString of vacmSecurityName.
+    const MOST: usize = 32;
+    let access = match access {
+        Access::Read => "_read",
+        Access::Write => "_write",
+    };
+    let Some(view) = view else { return access.to_owned() };
+    let name = format!("{access}.{view}");
+    if name.len() <= MOST {
+        return name;
+    }
+    let digest = Sha256::digest(view);
+    let digits = digest.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    format!("{access}#{}", &digits[..MOST - access.len() - 1])
 }
 
 /// What is wrong and in which line, but not what stands there: it may be a passphrase.
@@ -372,151 +421,5 @@ fn in_entry(entry: &str) -> impl FnOnce(String) -> Problem {
     move |problem| Problem::Entry(entry, problem)
 }
 
-/// Names as net-snmp's `-a` spells them, with the last arc below snmpAuthProtocols.
-const AUTH_PROTOCOLS: [(&str, &[u32]); 6] = [
-    ("MD5", &[1, 3, 6, 1, 6, 3, 10, 1, 1, 2]),
-    ("SHA", &[1, 3, 6, 1, 6, 3, 10, 1, 1, 3]),
-    ("SHA-224", &[1, 3, 6, 1, 6, 3, 10, 1, 1, 4]),
-    ("SHA-256", &[1, 3, 6, 1, 6, 3, 10, 1, 1, 5]),
-    ("SHA-384", &[1, 3, 6, 1, 6, 3, 10, 1, 1, 6]),
-    ("SHA-512", &[1, 3, 6, 1, 6, 3, 10, 1, 1, 7]),
-];
-
-/// Names as net-snmp's `-x` spells them.
-const PRIV_PROTOCOLS: [(&str, &[u32]); 6] = [
-    ("DES", &[1, 3, 6, 1, 6, 3, 10, 1, 2, 2]),
-    ("AES", &[1, 3, 6, 1, 6, 3, 10, 1, 2, 4]),
-    ("AES-192", &[1, 3, 6, 1, 4, 1, 14832, 1, 3]),
-    ("AES-256", &[1, 3, 6, 1, 4, 1, 14832, 1, 4]),
-    ("AES-192-C", &[1, 3, 6, 1, 4, 1, 9, 12, 6, 1, 1]),
-    ("AES-256-C", &[1, 3, 6, 1, 4, 1, 9, 12, 6, 1, 2]),
-];
-
-fn protocol(name: Option<&str>, known: &[(&str, &[u32])], entry: &str) -> Result<Vec<u32>, String> {
-    let Some(name) = name else { return Ok(Vec::new()) };
-    let wanted = name.to_ascii_uppercase().replace("AES-128", "AES").replace("AES128", "AES");
-    let found = known.iter().find(|(known, _)| known.replace('-', "") == wanted.replace('-', ""));
-    let names = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    found
-        .map(|(_, oid)| oid.to_vec())
-        .ok_or_else(|| format!("`{entry} = \"{name}\"` is not known; there are {}", names()))
-}
-
-fn secret(
-    protocol: &[u32],
-    passphrase: Option<String>,
-    entry: &str,
-) -> Result<(KeyForm, Vec<u8>), String> {
-    match (protocol.is_empty(), passphrase) {
-        (true, None) => Ok((KeyForm::None, Vec::new())),
-        (true, Some(_)) => Err(format!("`{entry}` has no protocol; name one")),
-        (false, None) => Err(format!("`{entry}` is missing")),
-        // RFC 3414 §11.2.
-        (false, Some(phrase)) if phrase.len() < 8 => {
-            Err(format!("`{entry}` has fewer than 8 octets"))
-        }
-        (false, Some(phrase)) => Ok((KeyForm::Password, phrase.into_bytes())),
-    }
-}
-
-fn oid(text: &str) -> Result<Vec<u32>, String> {
-    let arcs: Option<Vec<u32>> =
-        text.trim_start_matches('.').split('.').map(|arc| arc.parse().ok()).collect();
-    arcs.filter(|arcs| (1..=128).contains(&arcs.len()))
-        .ok_or_else(|| format!("`{text}` is no object identifier; write numbers, as in 1.3.6.1"))
-}
-
-fn engine_id(text: &str) -> Result<Vec<u8>, String> {
-    let digits = text.trim_start_matches("0x");
-    let octets: Option<Vec<u8>> = (0..digits.len())
-        .step_by(2)
-        .map(|at| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
-        .collect();
-    // RFC 3411 §5, SnmpEngineID.
-    octets
-        .filter(|octets| (5..=32).contains(&octets.len()))
-        .filter(|octets| octets.iter().any(|&o| o != 0) && octets.iter().any(|&o| o != 0xff))
-        .ok_or_else(|| format!("`{text}` is no engine ID; write 5 to 32 octets as hex digits"))
-}
-
-fn source(text: &str) -> Result<Source, String> {
-    let wrong =
-        || format!("`{text}` is no source; write an address or a network, as in 10.0.0.0/8");
-    let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
-    let address: IpAddr = address.parse().map_err(|_| wrong())?;
-    let octets = match address {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
-    };
-    let bits = u32::try_from(octets.len() * 8).unwrap_or(0);
-    let prefix = prefix.map_or(Ok(bits), |prefix| prefix.parse().map_err(|_| wrong()))?;
-    if prefix > bits { Err(wrong()) } else { Ok(Source { address: octets, prefix }) }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn problem(text: &str) -> String {
-        match Configuration::parse(text) {
-            Ok(_) => panic!("nothing is wrong with {text}"),
-            Err(Problem::Syntax(message)) => message,
-            Err(Problem::Entry(entry, problem)) => format!("{entry}: {problem}"),
-        }
-    }
-
-    #[test]
-    fn a_user_and_a_community_become_settings_of_three_modules() {
-        let text = r#"
-            listen = ["udp:127.0.0.1:1161"]
-            [engine]
-            id = "80001f8880aabbccdd"
-            [[view]]
-            name = "system"
-            include = [".1.3.6.1.2.1.1"]
-            [[user]]
-            name = "alice"
-            auth = "SHA-256"
-            auth-passphrase = "correct horse"
-            priv = "AES-128"
-            access = "write"
-            [[community]]
-            name = "public"
-            source = ["10.0.0.0/8", "::1"]
-            view = "system"
-        "#;
-        let whole = Configuration::parse(text).map_err(|_| "wrong").unwrap();
-        assert_eq!(whole.engine_id.as_deref().map(<[u8]>::len), Some(9));
-        let alice = &whole.usm.users[0];
-        assert_eq!(alice.auth_protocol.last(), Some(&5));
-        assert_eq!(alice.priv_secret, b"correct horse", "one passphrase serves for both");
-        assert_eq!(whole.vacm.access[0].write_view, b"_all");
-        assert_eq!(whole.communities.communities[0].sources[0].prefix, 8);
-        assert_eq!(whole.communities.communities[0].sources[1].prefix, 128);
-        assert_eq!(whole.vacm.access[1].read_view, b"system");
-        assert_eq!(whole.vacm.access[1].write_view, b"");
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_with_its_place_and_the_remedy() {
-        let user = |more: &str| format!("[[user]]\nname = \"a\"\n{more}");
-        for (text, wanted) in [
-            ("lisden = []".to_owned(), "line 1"),
-            (user("auth = \"SHA-3\""), "there are MD5, SHA"),
-            (user("auth = \"SHA\""), "`auth-passphrase` is missing"),
-            (user("auth = \"SHA\"\nauth-passphrase = \"short\""), "fewer than 8"),
-            (user("priv = \"AES\""), "privacy needs authentication"),
-            (user("view = \"nobody\""), "add a [[view]]"),
-            (user("level = \"authPriv\""), "higher than"),
-            ("[engine]\nid = \"80\"".to_owned(), "5 to 32 octets"),
-            ("[engine]\nmax-message-size = 100".to_owned(), "484 to 65507"),
-            ("\n[[user]]\nname = \"a\"\nauth-passphrase = \"secret".to_owned(), "line 4"),
-            ("[[community]]\nname = \"x\"\nsource = [\"10.0.0.0/33\"]".to_owned(), "no source"),
-            ("[[view]]\nname = \"v\"\ninclude = [\"system\"]".to_owned(), "write numbers"),
-        ] {
-            let found = problem(&text);
-            assert!(found.contains(wanted), "{text}: {found}");
-            assert!(!found.contains("secret"), "{found}");
-        }
-    }
-}
+mod tests;

@@ -2,20 +2,20 @@
 //!
 //! Invariant: boots are durable before anybody is answered under them, and never go back for one engineID.
 
-use crate::store::Store;
+use crate::store::{Kept, Store};
 use s_sdk::State;
 use sha2::{Digest as _, Sha256};
 use std::io;
 
 /// The name of the file.
-const FILE: &str = "engine";
+pub(crate) const FILE: &str = "engine";
 
 /// The enterprise number in engineIDs that are made here: the one for examples (RFC 5612), until the
 /// project has one of its own.
 const ENTERPRISE: u32 = 32_473;
 
 /// The largest number of boots; an engine that reaches it needs new keys (RFC 3414 §2.3).
-const LATEST_BOOT: u32 = 0x7fff_ffff;
+pub(crate) const LATEST_BOOT: u32 = 0x7fff_ffff;
 
 /// What is kept of the engine.
 #[derive(Clone, Debug, PartialEq, Eq, State)]
@@ -27,44 +27,71 @@ pub(crate) struct Engine {
     pub(crate) boots: u32,
 }
 
+/// What is kept, without counting a start.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn kept(store: &Store) -> Result<Option<Engine>, String> {
+    let kept = store.read(FILE, |content| Engine::import(1, content).ok())?;
+    Ok(kept.into_parts().0)
+}
+
 /// This start's identity, recorded before it is answered, and what was odd.
 ///
 /// # Errors
-/// It cannot be recorded.
-pub(crate) fn begin(store: &Store, configured: Option<&[u8]>) -> io::Result<(Engine, Vec<String>)> {
+/// What is kept cannot be read, or this start not be recorded.
+pub(crate) fn begin(
+    store: &Store,
+    configured: Option<&[u8]>,
+) -> Result<(Engine, Vec<String>), String> {
     let mut warnings = Vec::new();
-    let kept = store.read(FILE).and_then(|kept| {
-        warnings.extend(kept.warning);
-        Engine::import(1, &kept.content).ok()
-    });
-    let engine_id = match (configured, &kept) {
-        (Some(configured), _) => configured.to_vec(),
-        (None, Some(kept)) => kept.engine_id.clone(),
-        (None, None) => made_up()?,
+    // Boots belong to the engineID (RFC 3414 §2.2): another one begins at 1.
+    let kept = store.read(FILE, |content| Engine::import(1, content).ok())?;
+    // The file before the newest one tells of the start before the last, so the last is counted, too.
+    let starts_since = if matches!(kept, Kept::Before(..)) { 2 } else { 1 };
+    let is_lost = matches!(kept, Kept::Lost(_));
+    let (kept, warning) = kept.into_parts();
+    warnings.extend(warning);
+    let (engine_id, boots) = match (configured, kept) {
+        (Some(id), Some(kept)) if kept.engine_id != id => (id.to_vec(), 1),
+        (_, Some(kept)) => (kept.engine_id, kept.boots.saturating_add(starts_since)),
+        // RFC 3414 §2.2.2: without a way to know how often it started, an engine that keeps its ID is at
+        // the end of its boots. An ID that was made here is made anew instead.
+        (Some(id), None) if is_lost => (id.to_vec(), LATEST_BOOT),
+        (Some(id), None) => (id.to_vec(), 1),
+        (None, None) if is_lost => {
+            warnings.push("the engine begins anew under another engineID".into());
+            (made_up(None)?, 1)
+        }
+        (None, None) => {
+            let machine = std::fs::read("/etc/machine-id").ok().filter(|id| id.len() >= 32);
+            (made_up(machine)?, 1)
+        }
     };
-    let boots = match kept {
-        Some(kept) if kept.engine_id == engine_id => kept.boots.saturating_add(1).min(LATEST_BOOT),
-        _ => 1,
-    };
+    let boots = boots.min(LATEST_BOOT);
     if boots == LATEST_BOOT {
         warnings
             .push("snmpEngineBoots is at its end: give the engine another ID and new keys".into());
     }
     let engine = Engine { engine_id, boots };
     let mut octets = Vec::new();
-    engine.export(1, &mut octets).map_err(io::Error::other)?;
-    store.write(FILE, &octets)?;
+    let written = engine
+        .export(1, &mut octets)
+        .map_err(io::Error::other)
+        .and_then(|()| store.write(FILE, &octets));
+    written.map_err(|error| {
+        format!("this start cannot be recorded in {}: {error}", store.path().display())
+    })?;
     Ok((engine, warnings))
 }
 
-/// An engineID for this machine: stable, and telling nobody the machine's own ID.
-fn made_up() -> io::Result<Vec<u8>> {
-    let machine = std::fs::read("/etc/machine-id").ok().filter(|id| id.len() >= 32);
+/// An engineID for this machine: stable where the machine has an ID, and not telling anybody what that is.
+fn made_up(machine: Option<Vec<u8>>) -> Result<Vec<u8>, String> {
     let seed = match machine {
         Some(id) => id,
         None => {
             let mut random = vec![0; 32];
-            getrandom::fill(&mut random).map_err(io::Error::other)?;
+            getrandom::fill(&mut random).map_err(|error| format!("no random octets: {error}"))?;
             random
         }
     };
@@ -96,5 +123,34 @@ mod tests {
         store.write(FILE, &octets).unwrap();
         let (still, warnings) = begin(&store, Some(b"another")).unwrap();
         assert_eq!((still.boots, warnings.len()), (LATEST_BOOT, 1));
+    }
+
+    #[test]
+    fn boots_never_go_back_when_the_file_is_damaged() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let file = |name: &str| directory.path().join(name);
+        let start = |configured| begin(&store, configured).unwrap();
+        let mut last = 0;
+        for _ in 0..3 {
+            last = start(None).0.boots;
+        }
+        std::fs::write(file("engine"), b"damaged").unwrap();
+        let (engine, warnings) = start(None);
+        assert_eq!((engine.boots, warnings.len()), (last + 1, 1));
+        std::fs::remove_file(file("engine")).unwrap();
+        assert!(start(None).0.boots > engine.boots);
+
+        // With nothing left, an ID that was made is made anew, and a configured one is at its end.
+        let ruin = || {
+            std::fs::write(file("engine"), b"damaged").unwrap();
+            std::fs::write(file("engine.before"), b"damaged").unwrap();
+        };
+        ruin();
+        let (anew, warnings) = start(None);
+        assert_eq!((anew.boots, warnings.len()), (1, 2));
+        assert_ne!(anew.engine_id, engine.engine_id);
+        ruin();
+        assert_eq!(start(Some(b"configured")).0.boots, LATEST_BOOT);
     }
 }

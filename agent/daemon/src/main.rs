@@ -1,38 +1,73 @@
 //! `sagentd`: the SNMP agent that never has to stop.
 //!
-//! Thin: it reads the command line and the configuration, starts the application, lends it sockets,
-//! threads and a clock, and ends it when told to. In reading order: `options`, `config`, `store`,
-//! `identity`, `keeper`, `application`, `udp`, `batch`.
+//! Thin: it reads the command line and the configuration, opens sockets, gives up what only root may, starts
+//! the application, lends it threads and a clock, and ends it when told to. In reading order: `options`,
+//! `config`, `places`, `log`, `address`, `sockets`, `privileges`, `store`, `identity`, `keeper`,
+//! `first_user`, `application`, then `serving` with those who ask: `udp` with `batch`, `stream`, and by
+//! `local` the operator: `control` with `why`, and `metrics`.
 
+mod address;
 mod application;
 mod batch;
+mod commands;
 mod config;
+mod control;
+mod first_user;
 mod identity;
 mod keeper;
+mod later;
+mod local;
+mod log;
+mod looks;
+mod metrics;
+mod notify;
 mod options;
+mod places;
+mod privileges;
+mod serving;
+mod snmpd_conf;
+mod sockets;
 mod store;
+mod stream;
 mod udp;
+mod watch;
+mod why;
 
+use address::Listen;
 use application::Application;
-use clap::Parser as _;
 use config::Configuration;
-use options::Options;
+use control::Control;
+use log::Log;
+use options::{Command, Options};
+use privileges::Account;
 use s_sdk::Level;
+use sd_notify::NotifyState;
+use serving::Serving;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use sockets::Sockets;
 use std::error::Error;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use store::Store;
 
 fn main() -> ExitCode {
     // In the child that rehearses a module this does not return.
     s_preflight::run_if_child();
-    let options = Options::parse();
-    match run(&options) {
+    let options = Options::of_process();
+    let done = match &options.command {
+        None => run(&options),
+        Some(Command::Import(import)) => self::import(import),
+        Some(Command::Why(asked)) => why::run(asked),
+        Some(Command::Completions { shell }) => {
+            commands::completions(*shell);
+            Ok(())
+        }
+        Some(Command::Man { folder }) => commands::man(folder).map_err(Into::into),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sagentd: {error}");
@@ -44,43 +79,39 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     // From the first moment on: a signal that comes while the agent starts ends it in good order.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    if options.check {
+        return check(options);
+    }
     let mut configuration = configuration(options)?;
     let addresses = addresses(options, &configuration)?;
-    if options.check {
-        println!("sagentd: the configuration is sound; would listen on {}", list(&addresses));
-        return Ok(());
+    let account = account(options, &configuration)?;
+    // What is made from here on is for the agent's user alone, unless it says otherwise.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let log = Log::open(options.log_place(), options.least_important())?;
+    warn_of(&configuration, &log);
+    let sockets = Sockets::open(&addresses, threads(&configuration))?;
+    let state = state_directory(options, &configuration);
+    let pid_file = PidFile::write(options.pid_file.as_deref())?;
+    change_user(account.as_ref(), &sockets, &state, &log)?;
+
+    let store = Store::open(&state)?;
+    let metrics = metrics::open(&configuration.metrics)?;
+    let told = configuration.control.clone();
+    let control = Control::open(told.unwrap_or_else(|| places::control_socket(&state)))?;
+    let (application, unseen) = application::start(&mut configuration, &store, log.sink())?;
+    let application = Arc::new(application);
+    let serving = Serving::begin(&application, sockets, control, metrics)?;
+    log.say(Level::Info, &format!("listening on {}", address::list(&addresses)));
+    if let Some(unseen) = unseen {
+        show(unseen, &addresses, &log)?;
     }
-    for address in &addresses {
-        udp::claim(*address).map_err(|error| {
-            format!("{address}: {error}; end what listens there, or name another address")
-        })?;
-    }
-    let store = Store::open(state_directory(options, &configuration))?;
-    let first = let_somebody_in(&store, &mut configuration)?;
-    let log = log_sink(options);
-    let application = application::start(&configuration, &store, Arc::clone(&log))?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let threads = serve(&application, &configuration, &addresses, &stop)?;
-    if let (Some(passphrases), Some(address)) = (first, addresses.first()) {
-        println!("{}", welcome(&passphrases, *address));
-    }
-    if let Some(path) = &options.pid_file {
-        std::fs::write(path, format!("{}\n", std::process::id()))?;
-    }
-    log(Level::Info, "sagentd", "", &format!("listening on {}", list(&addresses)));
     // Outside of systemd there is nobody to tell.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    until_told(&mut signals, options, &store, &application, &log);
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    stop.store(true, Ordering::Relaxed);
-    for thread in threads {
-        // A thread that panicked said so.
-        let _ = thread.join();
-    }
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    until_told(&mut signals, options, &application, configuration, &log);
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    serving.end();
     application.runtime.worker().serve(|act| application.keeper.keep(act))?;
-    if let Some(path) = &options.pid_file {
-        let _ = std::fs::remove_file(path);
-    }
+    drop(pid_file);
     Ok(())
 }
 
@@ -88,151 +119,189 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 fn until_told(
     signals: &mut Signals,
     options: &Options,
-    store: &Store,
     application: &Application,
-    log: &s_control::LogSink,
+    mut current: Configuration,
+    log: &Arc<Log>,
 ) {
     for signal in signals.forever() {
         if signal != SIGHUP {
-            log(Level::Info, "sagentd", "", "told to end");
+            log.say(Level::Info, "told to end");
             break;
         }
-        let read = configuration(options).and_then(|mut new| {
-            let_somebody_in(store, &mut new)?;
-            Ok(new)
-        });
-        let read = read.map_err(|error| error.to_string());
-        match read.and_then(|new| application.configure(&new)) {
-            Ok(()) => log(Level::Info, "sagentd", "", "the configuration was read again"),
+        let mut told = vec![NotifyState::Reloading];
+        told.extend(NotifyState::monotonic_usec_now());
+        let _ = sd_notify::notify(&told);
+        if let Err(why) = log.reopen() {
+            log.say(Level::Warning, &format!("lines go where they went: {why}"));
+        }
+        match reload(options, application) {
+            Ok(new) => {
+                log.say(Level::Info, "the configuration was read again");
+                warn_of(&new, log);
+                let waiting = current.needs_restart_for(&new);
+                if !waiting.is_empty() {
+                    let text = format!(
+                        "these have changed and wait for a restart: {}",
+                        waiting.join(", ")
+                    );
+                    log.say(Level::Warning, &text);
+                }
+                // What waits for a restart goes on being compared with what is in force.
+                current = current.reloaded(new);
+            }
             Err(why) => {
-                let text = format!("the configuration stays as it was: {why}");
-                log(Level::Error, "sagentd", "", &text);
+                for line in why.to_string().lines() {
+                    log.say(Level::Error, &format!("the configuration stays as it was: {line}"));
+                }
             }
         }
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
     }
 }
 
-fn serve(
-    application: &Application,
-    configuration: &Configuration,
-    addresses: &[SocketAddr],
-    stop: &Arc<AtomicBool>,
-) -> Result<Vec<std::thread::JoinHandle<()>>, Box<dyn Error>> {
-    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let count = configuration.threads.unwrap_or_else(cores).max(1);
-    let mut threads = Vec::new();
-    for address in addresses {
-        for number in 0..count {
-            let socket = udp::bind(*address).map_err(|error| format!("{address}: {error}"))?;
-            let (runtime, engine) = (application.runtime, Arc::clone(&application.engine));
-            let stop = Arc::clone(stop);
-            let thread = std::thread::Builder::new().name(format!("snmp-{number}"));
-            threads.push(thread.spawn(move || udp::serve(runtime, &engine, &socket, &stop))?);
-        }
-    }
-    Ok(threads)
+/// Reads the configuration again, and has the modules take it over.
+fn reload(options: &Options, application: &Application) -> Result<Configuration, Box<dyn Error>> {
+    let mut new = configuration(options)?;
+    addresses(options, &new)?;
+    account(options, &new)?;
+    metrics::places_of(&new.metrics)?;
+    // Passphrases that nobody has seen are where the start said.
+    application.let_somebody_in(&mut new)?;
+    application.configure(&new)?;
+    Ok(new)
 }
 
 fn configuration(options: &Options) -> Result<Configuration, Box<dyn Error>> {
-    let usual = PathBuf::from("/etc/sagentd/sagentd.toml");
-    match &options.config {
-        Some(path) => Ok(Configuration::read(path)?),
-        None if usual.exists() && !options.no_config => Ok(Configuration::read(&usual)?),
-        None => Ok(Configuration::default()),
+    let usual = Path::new(places::CONFIGURATION);
+    match &options.config[..] {
+        [] if !options.no_config && usual.exists() => Ok(Configuration::read(usual)?),
+        [] => Ok(Configuration::default()),
+        [path] if !snmpd_conf::is_snmpd_conf(path) => Ok(Configuration::read(path)?),
+        paths => Ok(snmpd_conf::read(paths)?.into_configuration()?),
     }
 }
 
-fn addresses(options: &Options, configuration: &Configuration) -> Result<Vec<SocketAddr>, String> {
+fn warn_of(configuration: &Configuration, log: &Log) {
+    for warning in &configuration.warnings {
+        log.say(Level::Warning, warning);
+    }
+}
+
+/// Says what the configuration amounts to.
+fn check(options: &Options) -> Result<(), Box<dyn Error>> {
+    let is_snmpd_conf = options.config.iter().any(|path| snmpd_conf::is_snmpd_conf(path));
+    if is_snmpd_conf {
+        snmpd_conf::read(&options.config)?.tell(options.json)?;
+    }
+    let configuration = configuration(options)?;
+    account(options, &configuration)?;
+    metrics::places_of(&configuration.metrics)?;
+    let list = address::list(&addresses(options, &configuration)?);
+    match options.json {
+        false => println!("sagentd: the configuration is sound; would listen on {list}"),
+        // The verdicts say it all.
+        true if is_snmpd_conf => {}
+        true => println!("{}", serde_json::json!({ "sound": true, "listen": list })),
+    }
+    Ok(())
+}
+
+/// Takes over what net-snmp's snmpd has kept.
+fn import(options: &options::Import) -> Result<(), Box<dyn Error>> {
+    let directory = options.state_directory.clone().unwrap_or_else(places::state_directory);
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let persistent = snmpd_conf::import::Persistent::read(&options.from)?;
+    let manner = snmpd_conf::import::Manner { dry_run: options.dry_run, force: options.force };
+    let taken = persistent.take_over(&directory, manner)?;
+    let what = if options.dry_run { "would be taken over" } else { "was taken over" };
+    print!("This {what} into {}:\n{taken}", directory.display());
+    Ok(())
+}
+
+fn addresses(options: &Options, configuration: &Configuration) -> Result<Vec<Listen>, String> {
     let listed = if options.listen.is_empty() { &configuration.listen } else { &options.listen };
     if listed.is_empty() {
-        return Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1161))]);
+        return Ok(vec![Listen::Udp(([127, 0, 0, 1], 1161).into())]);
     }
-    listed.iter().flat_map(|text| text.split(',')).map(udp::address).collect()
+    listed.iter().flat_map(|text| text.split(',')).map(str::parse).collect()
 }
 
-fn list(addresses: &[SocketAddr]) -> String {
-    addresses.iter().map(|address| format!("udp:{address}")).collect::<Vec<_>>().join(", ")
+fn account(options: &Options, configuration: &Configuration) -> Result<Option<Account>, String> {
+    let user = options.user.as_ref().or(configuration.run_as.as_ref());
+    let group = options.group.as_ref().or(configuration.run_as_group.as_ref());
+    match (user, group) {
+        (Some(user), group) => Account::find(user, group.map(String::as_str)).map(Some),
+        (None, Some(_)) => Err("a group needs a user: add `-u USER`, or `run-as`".into()),
+        (None, None) => Ok(None),
+    }
 }
 
-/// Where state is kept: as told, as systemd says, as the environment says, or where the user keeps it.
+fn threads(configuration: &Configuration) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    configuration.threads.unwrap_or_else(cores).max(1)
+}
+
 fn state_directory(options: &Options, configuration: &Configuration) -> PathBuf {
-    let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    options
-        .state_directory
-        .clone()
-        .or_else(|| configuration.state_directory.clone())
-        .or_else(|| from("STATE_DIRECTORY"))
-        .or_else(|| {
-            let root = rustix::process::geteuid().is_root();
-            root.then(|| PathBuf::from("/var/lib/sagentd"))
-        })
-        .or_else(|| from("XDG_STATE_HOME").map(|home| home.join("sagentd")))
-        .or_else(|| from("HOME").map(|home| home.join(".local/state/sagentd")))
-        .unwrap_or_else(|| PathBuf::from("/var/lib/sagentd"))
+    let told = options.state_directory.as_ref().or(configuration.state_directory.as_ref());
+    told.cloned().unwrap_or_else(places::state_directory)
 }
 
-/// Gives an agent that nobody has configured a user. Answers the passphrases at the first start only.
-fn let_somebody_in(
-    store: &Store,
-    configuration: &mut Configuration,
-) -> Result<Option<[String; 2]>, Box<dyn Error>> {
-    const FILE: &str = "first-user";
-    if !configuration.usm.users.is_empty() || !configuration.communities.communities.is_empty() {
-        return Ok(None);
-    }
-    if let Some(kept) = store.read(FILE)
-        && let Some((auth, private)) = std::str::from_utf8(&kept.content)?.split_once('\n')
-    {
-        configuration.add_reader(FIRST_USER, auth, private)?;
-        return Ok(None);
-    }
-    let passphrases = [passphrase()?, passphrase()?];
-    store.write(FILE, passphrases.join("\n").as_bytes())?;
-    configuration.add_reader(FIRST_USER, &passphrases[0], &passphrases[1])?;
-    Ok(Some(passphrases))
-}
-
-/// The name of that user.
-const FIRST_USER: &str = "reader";
-
-/// Twenty letters and digits that are not mistaken for each other: 100 bits.
-fn passphrase() -> Result<String, Box<dyn Error>> {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut octets = [0; 20];
-    getrandom::fill(&mut octets)?;
-    Ok(octets.iter().map(|octet| char::from(LETTERS[usize::from(octet % 32)])).collect())
-}
-
-fn welcome([auth, private]: &[String; 2], address: SocketAddr) -> String {
-    format!(
-        "No configuration was given, so a user was made who may read everything. This is shown once:\n\
-         \n  user {FIRST_USER}, authentication {auth}, privacy {private}\n\
-         \nTry it:\n\
-         \n  snmpget -v3 -l authPriv -u {FIRST_USER} -a SHA-256 -A {auth} -x AES -X {private} {address} 1.3.6.1.2.1.1.3.0\n"
-    )
-}
-
-/// Log lines go to standard error, or where `-Lo` says; journald reads the level from their beginning.
-fn log_sink(options: &Options) -> s_control::LogSink {
-    let (stdout, journal) =
-        (options.logs_to_stdout(), std::env::var_os("JOURNAL_STREAM").is_some());
-    let most = options.least_important();
-    Arc::new(move |level, component, version, message| {
-        if level as u32 > most as u32 {
-            return;
+/// Becomes who the agent is to be, and gives up what is not needed any more.
+fn change_user(
+    account: Option<&Account>,
+    sockets: &Sockets,
+    state: &Path,
+    log: &Log,
+) -> Result<(), String> {
+    let Some(account) = account else {
+        if rustix::process::geteuid().is_root() {
+            log.say(Level::Info, "runs as root; `-u USER` has it become somebody else");
         }
-        let (number, word) = match level {
-            Level::Error => (3, "error"),
-            Level::Warning => (4, "warning"),
-            Level::Info => (6, "info"),
-            Level::Debug => (7, "debug"),
+        return privileges::give_up_capabilities();
+    };
+    if rustix::process::geteuid().is_root() {
+        let give = |error| {
+            format!("{}: cannot be given to user {}: {error}", state.display(), account.uid)
         };
-        let version = if version.is_empty() { String::new() } else { format!(" {version}") };
-        let line = if journal {
-            format!("<{number}>{component}{version}: {message}")
-        } else {
-            format!("{word}: {component}{version}: {message}")
-        };
-        if stdout { println!("{line}") } else { eprintln!("{line}") }
-    })
+        if !state.exists() {
+            Store::open(state)?;
+            std::os::unix::fs::chown(state, Some(account.uid), Some(account.gid)).map_err(give)?;
+        }
+        sockets.give_to(account.uid, account.gid).map_err(give)?;
+    }
+    account.become_it()
+}
+
+/// Shows passphrases on a terminal, and forgets them; elsewhere says where they are.
+fn show(unseen: first_user::Unseen, addresses: &[Listen], log: &Log) -> Result<(), Box<dyn Error>> {
+    if !std::io::stdout().is_terminal() {
+        log.say(Level::Warning, &unseen.notice());
+        return Ok(());
+    }
+    let somewhere = addresses.first().map(ToString::to_string).unwrap_or_default();
+    println!("{}", unseen.welcome(&somewhere));
+    Ok(unseen.forget()?)
+}
+
+/// A file with the number of this process, as long as it runs.
+struct PidFile(Option<PathBuf>);
+
+impl PidFile {
+    fn write(path: Option<&Path>) -> Result<Self, String> {
+        if let Some(path) = path {
+            std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
+                format!("-p {}: {error}; name a file that can be written", path.display())
+            })?;
+        }
+        Ok(PidFile(path.map(Path::to_owned)))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Whoever gave up root may not be allowed to.
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }

@@ -3,9 +3,8 @@
 //! Every test starts an agent of its own, on a port that the system gave away a moment before.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
-use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
@@ -387,52 +386,6 @@ fn a_set_is_seen_by_everybody_and_outlives_the_process() {
     assert!(agent.answer("snmpget", V2C, &[SYS_NAME]).ends_with("\"second\""));
     assert!(boots(&agent).ends_with(": 2"));
     assert!(agent.answer("snmpget", SHA_AES, &[SYS_NAME]).ends_with("\"second\""));
-}
-
-#[test]
-fn a_start_without_a_configuration_prints_a_command_that_works() {
-    let directory = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let start = || {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_sagentd"))
-            .arg("-C")
-            .arg("--state-directory")
-            .arg(directory.path())
-            .arg(format!("127.0.0.1:{port}"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("listening on") {
-            line.clear();
-            assert!(log.read_line(&mut line).unwrap() > 0, "it ended");
-        }
-        std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(drop));
-        process
-    };
-    let end = |mut process: Child| {
-        let id = rustix::process::Pid::from_child(&process);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-        process.wait().unwrap();
-        let mut said = String::new();
-        process.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-        said
-    };
-    let said = end(start());
-    let command = said.lines().find(|line| line.contains("snmpget")).unwrap().trim().to_owned();
-    let again = start();
-    let mut words = command.split(' ');
-    let output = Command::new(words.next().unwrap())
-        .env("MIBS", "")
-        .env("SNMPCONFPATH", PathBuf::from(directory.path()))
-        .args(words)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && text.contains("Timeticks"), "{command}: {text}");
-    assert!(!end(again).contains("snmpget"), "passphrases are shown once");
 }
 
 #[test]

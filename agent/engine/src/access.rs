@@ -4,7 +4,7 @@ use roles::access::{
     AccessControl as _, AccessControlProxy, AccessErrorKind, Asking, ViewReference, ViewType,
 };
 use roles::varbind::ErrorStatus;
-use s_sdk::Activity;
+use s_sdk::{Activity, List};
 use s_wire::PduKind;
 
 /// The view of one request.
@@ -12,14 +12,6 @@ pub struct View<'a> {
     pub(crate) access: &'a AccessControlProxy,
     pub(crate) act: &'a Activity,
     pub(crate) view: ViewReference,
-}
-
-/// Why a request has no view.
-pub enum NoView {
-    /// There is no such context: a Report, or nothing (RFC 3413 §3.2 step 5).
-    NoContext,
-    /// The response carries this.
-    Refused(ErrorStatus),
 }
 
 impl<'a> View<'a> {
@@ -33,22 +25,9 @@ impl<'a> View<'a> {
         asking: Asking,
         security_name: &[u8],
         context_name: &[u8],
-    ) -> Result<Self, NoView> {
-        match access.find_view(act, asking, security_name, context_name) {
-            Ok(view) => Ok(View { access, act, view }),
-            Err(error) => Err(match error.kind {
-                AccessErrorKind::NoSuchContext => NoView::NoContext,
-                AccessErrorKind::NoSuchView
-                | AccessErrorKind::NoGroupName
-                | AccessErrorKind::NoAccessEntry => {
-                    NoView::Refused(ErrorStatus::AuthorizationError)
-                }
-                AccessErrorKind::NotInView
-                | AccessErrorKind::OtherError
-                | AccessErrorKind::StaleReference
-                | AccessErrorKind::Call => NoView::Refused(ErrorStatus::GenErr),
-            }),
-        }
+    ) -> Result<Self, AccessErrorKind> {
+        let view = access.find_view(act, asking, security_name, context_name);
+        view.map(|view| View { access, act, view }).map_err(|error| error.kind)
     }
 
     /// Whether a name is in it.
@@ -57,6 +36,41 @@ impl<'a> View<'a> {
     /// It cannot be determined: genErr (RFC 3413 §3.2 step 4, otherError).
     pub fn has(&self, name: &[u32]) -> Result<bool, ErrorStatus> {
         self.access.is_in_view(self.act, self.view, name).map_err(|_| ErrorStatus::GenErr)
+    }
+
+    /// Where something in the view may follow from a name on, which is then in `next`.
+    pub fn onward(&self, name: &[u32], next: &mut List<u32>) -> Onward {
+        next.clear();
+        match self.access.next_in_view(self.act, self.view, name, next) {
+            Ok(true) if **next > *name => Onward::At,
+            Ok(false) => Onward::Nowhere,
+            // A module may lack this: then a walk goes step by step.
+            Ok(true) | Err(_) => Onward::Next,
+        }
+    }
+}
+
+/// Where a walk goes on from a name that is not in a view.
+pub enum Onward {
+    /// At the next name: more is not known.
+    Next,
+    /// Nothing before the name that was appended is in the view.
+    At,
+    /// Nothing more is in the view.
+    Nowhere,
+}
+
+/// What a response says of a refusal, where it is no Report (RFC 3413 §3.2 steps 4 and 5).
+pub const fn status_of(kind: AccessErrorKind) -> ErrorStatus {
+    match kind {
+        AccessErrorKind::NoSuchView
+        | AccessErrorKind::NoGroupName
+        | AccessErrorKind::NoAccessEntry => ErrorStatus::AuthorizationError,
+        AccessErrorKind::NoSuchContext
+        | AccessErrorKind::NotInView
+        | AccessErrorKind::OtherError
+        | AccessErrorKind::StaleReference
+        | AccessErrorKind::Call => ErrorStatus::GenErr,
     }
 }
 

@@ -1,7 +1,8 @@
 //! The engine's counters: one place for each number, moved by whoever discards a message.
 
 use roles::error::Counter;
-use std::sync::atomic::{AtomicU32, Ordering};
+use s_wire::PduKind;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How many counters there are.
 pub const COUNT: usize = Counter::ALL.len();
@@ -33,6 +34,64 @@ impl Counters {
     }
 }
 
+/// What became of a request that its message processing model accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered without an error.
+    #[default]
+    Answered,
+    /// It was answered with an error-status.
+    Error,
+    /// It was answered with a Report.
+    Report,
+    /// It was not answered.
+    Dropped,
+}
+
+impl Outcome {
+    const ALL: [Outcome; 4] =
+        [Outcome::Answered, Outcome::Error, Outcome::Report, Outcome::Dropped];
+
+    /// A short name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Answered => "answered",
+            Outcome::Error => "error",
+            Outcome::Report => "report",
+            Outcome::Dropped => "dropped",
+        }
+    }
+}
+
+/// The kinds of requests; whatever is none of them is the last.
+const KINDS: [&str; 5] = ["get", "get-next", "get-bulk", "set", "other"];
+
+/// How many requests of each kind ended how.
+#[derive(Debug, Default)]
+pub struct Requests([[AtomicU64; Outcome::ALL.len()]; KINDS.len()]);
+
+impl Requests {
+    /// Counts a request.
+    pub fn count(&self, kind: PduKind, outcome: Outcome) {
+        let kind = match kind {
+            PduKind::Get => 0,
+            PduKind::GetNext => 1,
+            PduKind::GetBulk => 2,
+            PduKind::Set => 3,
+            _ => 4,
+        };
+        self.0[kind][outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// All of them: the kind, the outcome, how many.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, Outcome, u64)> {
+        KINDS.iter().zip(&self.0).flat_map(|(kind, of_kind)| {
+            let counted = of_kind.iter().map(|count| count.load(Ordering::Relaxed));
+            Outcome::ALL.iter().zip(counted).map(|(outcome, count)| (*kind, *outcome, count))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +106,16 @@ mod tests {
             }
         }
         assert!(counters.all().iter().enumerate().all(|(at, value)| *value as usize == at + 1));
+    }
+
+    #[test]
+    fn every_request_is_counted_by_its_kind_and_its_end() {
+        let requests = Requests::default();
+        requests.count(PduKind::Get, Outcome::Answered);
+        requests.count(PduKind::Set, Outcome::Error);
+        requests.count(PduKind::Set, Outcome::Error);
+        let counted: Vec<_> = requests.all().filter(|(_, _, count)| *count > 0).collect();
+        assert_eq!(counted, [("get", Outcome::Answered, 1), ("set", Outcome::Error, 2)]);
+        assert_eq!(requests.all().count(), KINDS.len() * Outcome::ALL.len());
     }
 }

@@ -4,13 +4,16 @@
 //! arguments, so [`Facts::while_starting`] lays the facts ready for the one that is made meanwhile.
 
 use crate::counters::Counters;
+use crate::notify::Outlet;
+use roles::components::{self, ComponentEntry, Components};
 use roles::engine::Engine;
+use roles::notify::Transport;
 use roles::privacy::EngineTime;
 use roles::varbind::VarBinds;
 use s_sdk::{Activity, Buf, CallError, Host, List, Module, Refusal, s_module};
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Who the engine is, since when, and by which clock.
@@ -30,6 +33,9 @@ pub struct Facts {
     identity: Identity,
     counters: Counters,
     resources: Mutex<Resources>,
+    components: Mutex<Made>,
+    /// The way out for notifications, once the host has one.
+    pub(crate) outlet: OnceLock<Box<dyn Outlet>>,
 }
 
 /// The sysORTable.
@@ -38,6 +44,44 @@ struct Resources {
     entries: VarBinds,
     up_times: Vec<u32>,
     last_change: u32,
+}
+
+/// What serves where, as of the last look.
+#[derive(Default)]
+struct Made {
+    /// Numbered by their places, from 1: components stay as long as the process.
+    components: Vec<Serving>,
+    last_change: u32,
+}
+
+/// A component, and the module that serves in it.
+#[derive(Clone, Debug)]
+pub struct Serving {
+    /// The component's name.
+    pub name: String,
+    /// The generation.
+    pub generation: u64,
+    /// The module's version; empty where there is none.
+    pub version: &'static str,
+    /// What the module's author says of it.
+    pub annotation: &'static str,
+    /// sysUpTime when the generation was noticed.
+    since: u32,
+}
+
+impl Serving {
+    /// What a component binds now.
+    pub fn of(component: &s_proxy::Component) -> Self {
+        let current = component.current();
+        let module = current.body().map(|body| body.code().descriptor());
+        Serving {
+            name: component.name().to_owned(),
+            generation: current.number(),
+            version: module.map_or("", |module| module.version.as_str()),
+            annotation: module.map_or("", |module| module.annotation.as_str()),
+            since: 0,
+        }
+    }
 }
 
 impl fmt::Debug for Facts {
@@ -53,7 +97,13 @@ thread_local! {
 impl Facts {
     /// An engine that has counted nothing yet.
     pub fn new(identity: Identity) -> Arc<Self> {
-        Arc::new(Facts { identity, counters: Counters::default(), resources: Mutex::default() })
+        Arc::new(Facts {
+            identity,
+            counters: Counters::default(),
+            resources: Mutex::default(),
+            components: Mutex::default(),
+            outlet: OnceLock::new(),
+        })
     }
 
     /// Runs `start` with these facts ready for the module of the component `engine`.
@@ -77,6 +127,11 @@ impl Facts {
     /// snmpEngineMaxMessageSize.
     pub const fn max_message_size(&self) -> u32 {
         self.identity.max_message_size
+    }
+
+    /// The time since the engine started: the time of limits and of refusals.
+    pub fn now(&self) -> Duration {
+        (self.identity.clock)()
     }
 
     /// sysUpTime: hundredths of a second, wrapping after 497 days.
@@ -112,8 +167,34 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// Takes over what serves where, in the order in which components were added. What serves as before
+    /// keeps the time since when it does.
+    pub fn set_components(&self, mut components: Vec<Serving>) {
+        let now = self.up_time();
+        let mut made = self.components.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = components.len() != made.components.len();
+        for (place, serving) in components.iter_mut().enumerate() {
+            let known = made.components.get(place);
+            let known = known.filter(|known| known.generation == serving.generation);
+            changed |= known.is_none();
+            serving.since = known.map_or(now, |known| known.since);
+        }
+        if changed {
+            made.last_change = now;
+        }
+        made.components = components;
+    }
+}
+
 /// The module of the component `engine`.
 pub struct EngineModule(Arc<Facts>);
+
+impl EngineModule {
+    pub(crate) const fn facts(&self) -> &Arc<Facts> {
+        &self.0
+    }
+}
 
 impl Module for EngineModule {
     fn init(_: Host) -> Result<Self, Refusal> {
@@ -122,7 +203,12 @@ impl Module for EngineModule {
     }
 }
 
-#[s_module(component = "engine", version = "1.0.0", annotation = "the host's own")]
+#[s_module(
+    component = "engine",
+    version = "1.0.0",
+    annotation = "the host's own",
+    also(Components, Transport)
+)]
 impl Engine for EngineModule {
     fn engine_id(&self, _: &Activity, engine_id: &mut Buf) -> Result<(), CallError> {
         Ok(engine_id.append(&self.0.identity.engine_id)?)
@@ -159,5 +245,64 @@ impl Engine for EngineModule {
 
     fn sys_or_last_change(&self, _: &Activity) -> Result<u32, CallError> {
         Ok(self.0.resources.lock().unwrap_or_else(PoisonError::into_inner).last_change)
+    }
+}
+
+impl Components for EngineModule {
+    fn components(
+        &self,
+        _: &Activity,
+        entries: &mut List<ComponentEntry>,
+        texts: &mut Buf,
+    ) -> Result<(), CallError> {
+        let made = self.0.components.lock().unwrap_or_else(PoisonError::into_inner);
+        for (number, serving) in (1..).zip(&made.components) {
+            components::push(
+                (entries, texts),
+                (number, serving.generation, serving.since),
+                [&serving.name, serving.version, serving.annotation],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn last_change(&self, _: &Activity) -> Result<u32, CallError> {
+        Ok(self.0.components.lock().unwrap_or_else(PoisonError::into_inner).last_change)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn what_serves_as_before_keeps_its_time_and_the_last_change_is_that_of_a_swap() {
+        let hundredths = Arc::new(AtomicU64::new(0));
+        let clock = Arc::clone(&hundredths);
+        let facts = Facts::new(Identity {
+            engine_id: vec![],
+            boots: 1,
+            max_message_size: 484,
+            clock: Box::new(move || Duration::from_millis(clock.load(Ordering::Relaxed) * 10)),
+        });
+        let serving = |generation| Serving {
+            name: "mib".into(),
+            generation,
+            version: "1.0.0",
+            annotation: "",
+            since: 0,
+        };
+        let look = |at, generations: &[u64]| {
+            hundredths.store(at, Ordering::Relaxed);
+            facts.set_components(generations.iter().map(|number| serving(*number)).collect());
+            let made = facts.components.lock().unwrap();
+            let since: Vec<_> = made.components.iter().map(|serving| serving.since).collect();
+            (since, made.last_change)
+        };
+        assert_eq!(look(5, &[1, 1]), (vec![5, 5], 5));
+        assert_eq!(look(9, &[1, 1]), (vec![5, 5], 5));
+        assert_eq!(look(11, &[1, 2]), (vec![5, 11], 11));
+        assert_eq!(look(12, &[1, 2, 1]), (vec![5, 11, 12], 12));
     }
 }

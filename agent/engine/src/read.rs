@@ -2,35 +2,39 @@
 //!
 //! Names that follow each other and belong to one module are asked for in one call. Whatever a module
 //! answers is looked at before it goes into a response: a name that does not increase, a binding that no
-//! message can carry or a missing answer is that module's genErr, and nobody else's.
+//! message can carry or a missing answer is that module's genErr, and nobody else's. A module that is not
+//! there any more has no variables. What is not for the sender is passed by in [`crate::onward`].
 
 use crate::access::View;
 use crate::registry::{Range, covering, position};
 use crate::respond::{Result, wire_len};
-use crate::scratch::Scratch;
-use roles::mib::{MibAccess as _, Walk};
+use crate::scratch::{Lists, Scratch};
+use crate::work::Work;
+use roles::mib::{MibAccess as _, MibError, Walk};
 use roles::varbind::{ErrorStatus, PduVersion, Span, VarBind, VarBinds, VarValue};
 use s_sdk::Activity;
+use s_sdk::error::CallErrorKind;
 use s_wire::Budget;
 
 /// The request at hand.
-pub struct Reading<'a> {
+pub(crate) struct Reading<'a> {
     pub(crate) act: &'a Activity,
     pub(crate) ranges: &'a [Range],
     pub(crate) context: &'a [u8],
     pub(crate) view: View<'a>,
     pub(crate) version: PduVersion,
+    pub(crate) work: &'a Work<'a>,
 }
 
 /// An error-status and the position of its binding, counted from 0.
-type Refused = (ErrorStatus, usize);
+pub(crate) type Refused = (ErrorStatus, usize);
 
 /// So many rows of a GetBulk are asked of a module at once.
-const ROWS: u32 = 64;
+pub(crate) const ROWS: u32 = 64;
 
 impl Reading<'_> {
     /// RFC 3416 §4.2.1: the values of these very names.
-    pub fn get(&self, scratch: &mut Scratch) -> Result {
+    pub(crate) fn get(&self, scratch: &mut Scratch) -> Result {
         self.finish(self.get_all(scratch))
     }
 
@@ -52,8 +56,21 @@ impl Reading<'_> {
                 end += 1;
             }
             let before = answers.len();
-            let got = range.module.get(self.act, self.context, asked, stretch(at, end), answers);
-            got.map_err(|error| refused(error, at))?;
+            let got = self.work.ask(range, |module| {
+                module.get(self.act, self.context, asked, stretch(at, end), answers)
+            });
+            match got {
+                Err(error) if is_gone(error) => {
+                    answers.truncate(before);
+                    for asked_at in at..end {
+                        let Some(VarBind { name, .. }) = asked.get(asked_at) else { continue };
+                        self.accept(asked_at, name, VarValue::NoSuchObject, answers)?;
+                    }
+                    at = end;
+                    continue;
+                }
+                got => got.map_err(|error| refused(error, at))?,
+            }
             if answers.len() != before + (end - at) {
                 return Err((ErrorStatus::GenErr, at));
             }
@@ -76,61 +93,61 @@ impl Reading<'_> {
     }
 
     /// RFC 3416 §4.2.2: the first variables after these names.
-    pub fn get_next(&self, scratch: &mut Scratch) -> Result {
-        let Scratch { asked, from, part, answers, .. } = scratch;
+    pub(crate) fn get_next(&self, scratch: &mut Scratch) -> Result {
+        let Scratch { asked, lists, answers, .. } = scratch;
         let all = Span::new(0, count(asked));
-        self.finish(self.row(asked, all, from, part, answers).map(drop))
+        self.finish(self.row(asked, all, lists, answers))
     }
 
     /// RFC 3416 §4.2.3: the first variables after some names, and rows of those after the others, as many
     /// as are wanted and fit.
-    pub fn get_bulk(
+    pub(crate) fn get_bulk(
         &self,
         scratch: &mut Scratch,
         non_repeaters: u32,
         max_repetitions: u32,
         mut budget: Budget<1>,
     ) -> Result {
-        let Scratch { asked, from, part, answers, .. } = scratch;
-        let non_repeaters = non_repeaters.min(count(asked));
+        let Scratch { asked, from, lists, answers, .. } = scratch;
         let repeaters = count(asked) - non_repeaters;
         let single = Span::new(0, non_repeaters);
-        if let Err(refused) = self.row(asked, single, from, part, answers) {
+        if let Err(refused) = self.row(asked, single, lists, answers) {
             return self.finish(Err(refused));
         }
         if !admit_from(answers, 0, &mut budget) || repeaters == 0 {
             return Result::Answers;
         }
-        // The names of the last row: first those of the request.
-        from.clear();
-        for binding in asked.window(Span::new(non_repeaters, repeaters)) {
-            if from.push_name(binding.name).is_err() {
-                return Result::Error(ErrorStatus::GenErr, 0);
-            }
+        // The names of the last row, with what was answered to them: first those of the request.
+        if !copy(asked, Span::new(non_repeaters, repeaters), from) {
+            return Result::Error(ErrorStatus::GenErr, 0);
         }
-        let mut left = max_repetitions;
+        // Fewer rows are asked for at once where those that come are not for the sender.
+        let (mut left, mut at_once) = (max_repetitions, ROWS);
         while left > 0 {
             let first = answers.len();
-            let rows = match self.rows(from, left.min(ROWS), part, answers) {
+            let rows = match self.rows(from, left.min(at_once), lists, answers) {
                 Ok(rows) => rows,
+                // RFC 3416 §4.2.3: what takes too long ends early, with one repetition at least.
+                Err(_) if self.work.is_exhausted() && left < max_repetitions => {
+                    answers.truncate(first);
+                    break;
+                }
                 Err((status, at)) => {
                     return self.finish(Err((status, non_repeaters as usize + at)));
                 }
             };
+            at_once = rows.saturating_mul(2).min(ROWS);
             left -= rows;
             if !admit_from(answers, first, &mut budget) {
                 break;
             }
             let row = answers.len() - repeaters as usize;
             let last_row = Span::new(u32::try_from(row).unwrap_or(u32::MAX), repeaters);
-            if answers.window(last_row).all(|binding| binding.value == VarValue::EndOfMibView) {
+            if answers.window(last_row).all(|binding| is_ended(&binding)) {
                 break;
             }
-            from.clear();
-            for binding in answers.window(last_row) {
-                if from.push_name(binding.name).is_err() {
-                    return Result::Error(ErrorStatus::GenErr, 0);
-                }
+            if !copy(answers, last_row, from) {
+                return Result::Error(ErrorStatus::GenErr, 0);
             }
         }
         Result::Answers
@@ -141,24 +158,23 @@ impl Reading<'_> {
         &self,
         names: &VarBinds,
         most: u32,
-        part: &mut VarBinds,
+        lists: &mut Lists,
         answers: &mut VarBinds,
     ) -> std::result::Result<u32, Refused> {
         let width = names.len();
         let all = Span::new(0, count(names));
-        let range =
-            names.get(0).and_then(|first| self.ranges.get(position(self.ranges, first.name)));
-        let together = range
-            .filter(|range| names.iter().all(|binding| leads_to(range, self.ranges, binding.name)));
-        let Some(range) = together.filter(|_| most > 1) else {
-            let mut from = VarBinds::new();
-            return self.row(names, all, &mut from, part, answers).map(|()| 1);
+        let first = names.get(0).and_then(|first| self.begins_in(&first));
+        let together = first.filter(|range| {
+            most > 1
+                && names.iter().all(|binding| {
+                    self.begins_in(&binding).is_some_and(|r| std::ptr::eq(r, *range))
+                })
+        });
+        let Some(range) = together else {
+            return self.row(names, all, lists, answers).map(|()| 1);
         };
-        part.clear();
-        let walk = Walk { which: all, repetitions: most };
-        range
-            .module
-            .get_next(self.act, self.context, names, walk, &range.to, part)
+        let part = &mut lists.part;
+        self.ask_next(range, names, Walk { which: all, repetitions: most }, part)
             .map_err(|error| refused(error, 0))?;
         let mut rows = 0;
         // The row that answers follow: the names, then what was answered.
@@ -188,20 +204,9 @@ impl Reading<'_> {
             rows += 1;
         }
         if rows == 0 {
-            let mut from = VarBinds::new();
-            return self.row(names, all, &mut from, part, answers).map(|()| 1);
+            return self.row(names, all, lists, answers).map(|()| 1);
         }
         Ok(rows)
-    }
-
-    /// Whether an answer can go into the response as it is: it increases, lies in the module's range, the
-    /// sender may see it and the version can carry it.
-    fn is_plain_successor(&self, from: &[u32], after: VarBind<'_>, range: &Range) -> bool {
-        after.name > from
-            && within(range, after.name)
-            && !after.value.is_exception()
-            && self.can_carry(after)
-            && self.view.has(after.name) == Ok(true)
     }
 
     /// Appends, for each name of a stretch, the first variable after it that the sender may see.
@@ -209,110 +214,114 @@ impl Reading<'_> {
         &self,
         names: &VarBinds,
         which: Span,
-        from: &mut VarBinds,
-        part: &mut VarBinds,
+        lists: &mut Lists,
         answers: &mut VarBinds,
     ) -> std::result::Result<(), Refused> {
         let positions = which.positions();
         let (mut at, end) = (positions.start, positions.end);
         while at < end {
             let Some(first) = names.get(at) else { return Err((ErrorStatus::GenErr, at)) };
+            let Some(range) = self.begins_in(&first) else {
+                if is_ended(&first) {
+                    // A column of a GetBulk that has reached its end stays there.
+                    self.accept(at, first.name, VarValue::EndOfMibView, answers)?;
+                } else {
+                    let range_at = position(self.ranges, first.name);
+                    self.walk_on((first.name, at), first.name, range_at, lists, answers)?;
+                }
+                at += 1;
+                continue;
+            };
             // Neighbours that begin in one range go together.
-            let range = self.ranges.get(position(self.ranges, first.name));
             let mut until = at + 1;
             while until < end
-                && let (Some(range), Some(next)) = (range, names.get(until))
-                && leads_to(range, self.ranges, next.name)
+                && let Some(next) = names.get(until)
+                && self.begins_in(&next).is_some_and(|next| std::ptr::eq(next, range))
             {
                 until += 1;
             }
-            part.clear();
-            if let Some(range) = range {
-                let walk = Walk { which: stretch(at, until), repetitions: 1 };
-                range
-                    .module
-                    .get_next(self.act, self.context, names, walk, &range.to, part)
-                    .map_err(|error| refused(error, at))?;
-                if part.len() != until - at {
-                    return Err((ErrorStatus::GenErr, at));
-                }
+            let walk = Walk { which: stretch(at, until), repetitions: 1 };
+            self.ask_next(range, names, walk, &mut lists.part)
+                .map_err(|error| refused(error, at))?;
+            if lists.part.len() != until - at {
+                return Err((ErrorStatus::GenErr, at));
             }
             for position in at..until {
-                let Some(asked) = names.get(position) else { continue };
-                match (range, part.get(position - at)) {
-                    (Some(range), Some(after))
-                        if self.is_plain_successor(asked.name, after, range) =>
-                    {
-                        self.accept(position, after.name, after.value, answers)?;
-                    }
-                    (range, after) => {
-                        // The end of a range, or something that is not for this sender: go on from there.
-                        from.clear();
-                        let (name, skip) = match (range, after) {
-                            (Some(range), Some(after)) if after.value == VarValue::EndOfMibView => {
-                                (asked.name, Some(range))
-                            }
-                            (Some(range), Some(after)) => {
-                                if after.name <= asked.name || !within(range, after.name) {
-                                    return Err((ErrorStatus::GenErr, position));
-                                }
-                                (after.name, None)
-                            }
-                            _ => (asked.name, None),
-                        };
-                        from.push_name(name).map_err(|_| (ErrorStatus::GenErr, position))?;
-                        let behind = skip.map(|range| range.to.as_slice());
-                        self.step(asked.name, behind, position, from, answers)?;
-                    }
+                let (Some(asked), Some(after)) =
+                    (names.get(position), lists.part.get(position - at))
+                else {
+                    return Err((ErrorStatus::GenErr, position));
+                };
+                if self.is_plain_successor(asked.name, after, range) {
+                    self.accept(position, after.name, after.value, answers)?;
+                    continue;
                 }
+                let is_end = after.value == VarValue::EndOfMibView;
+                if !is_end && (after.name <= asked.name || !within(range, after.name)) {
+                    return Err((ErrorStatus::GenErr, position));
+                }
+                let range_at = self.place_of(range) + usize::from(is_end);
+                self.walk_on((asked.name, position), asked.name, range_at, lists, answers)?;
             }
             at = until;
         }
         Ok(())
     }
 
-    /// Appends the first variable after the one name in `from` that the sender may see, or the end under
-    /// the name that was asked for. `behind` is where to look from, if not at the name itself.
-    fn step(
+    /// The range in which a walk from a name begins, if its module can be asked from that name: not where
+    /// the column has ended, nor where the module would answer with what lies before this range.
+    fn begins_in(&self, from: &VarBind<'_>) -> Option<&Range> {
+        let range = self.ranges.get(position(self.ranges, from.name))?;
+        let is_resumed = range.entry.is_some() && from.name < range.from.as_slice();
+        (!is_ended(from) && !is_resumed).then_some(range)
+    }
+
+    fn place_of(&self, range: &Range) -> usize {
+        position(self.ranges, &range.from)
+    }
+
+    /// Asks a module for what follows. One that is not there any more has nothing.
+    #[inline]
+    pub(crate) fn ask_next(
         &self,
-        asked: &[u32],
-        behind: Option<&[u32]>,
-        position_asked: usize,
-        from: &mut VarBinds,
-        answers: &mut VarBinds,
-    ) -> std::result::Result<(), Refused> {
-        let gen_err = (ErrorStatus::GenErr, position_asked);
-        let mut one = VarBinds::new();
-        let begin = behind.or_else(|| from.get(0).map(|binding| binding.name)).unwrap_or(asked);
-        let mut range_at = position(self.ranges, begin);
-        while let Some(range) = self.ranges.get(range_at) {
-            one.clear();
-            let walk = Walk { which: Span::new(0, 1), repetitions: 1 };
-            range
-                .module
-                .get_next(self.act, self.context, from, walk, &range.to, &mut one)
-                .map_err(|error| (error.status, position_asked))?;
-            let (Some(after), Some(before)) = (one.get(0), from.get(0)) else {
-                return Err(gen_err);
-            };
-            if after.value == VarValue::EndOfMibView {
-                range_at += 1;
-                continue;
+        range: &Range,
+        names: &VarBinds,
+        walk: Walk,
+        into: &mut VarBinds,
+    ) -> std::result::Result<(), MibError> {
+        into.clear();
+        let asked = self.work.ask(range, |module| {
+            module.get_next(self.act, self.context, names, walk, &range.to, into)
+        });
+        match asked {
+            Err(error) if is_gone(error) => {
+                into.clear();
+                for binding in names.window(walk.which) {
+                    into.push(binding.name, VarValue::EndOfMibView)?;
+                }
+                Ok(())
             }
-            if after.name <= before.name || !within(range, after.name) {
-                return Err(gen_err);
-            }
-            if self.is_plain_successor(before.name, after, range) {
-                return self.accept(position_asked, after.name, after.value, answers);
-            }
-            from.clear();
-            from.push_name(after.name).map_err(|_| gen_err)?;
+            asked => asked,
         }
-        self.accept(position_asked, asked, VarValue::EndOfMibView, answers)
+    }
+
+    /// Whether an answer can go into the response as it is: it increases, lies in the module's range, the
+    /// sender may see it and the version can carry it.
+    pub(crate) fn is_plain_successor(
+        &self,
+        from: &[u32],
+        after: VarBind<'_>,
+        range: &Range,
+    ) -> bool {
+        after.name > from
+            && within(range, after.name)
+            && !after.value.is_exception()
+            && self.can_carry(after)
+            && self.view.has(after.name) == Ok(true)
     }
 
     /// Appends an answer, unless this version has no words for it.
-    fn accept(
+    pub(crate) fn accept(
         &self,
         position: usize,
         name: &[u32],
@@ -326,7 +335,7 @@ impl Reading<'_> {
     }
 
     /// Whether a message of this version can carry a binding.
-    fn can_carry(&self, binding: VarBind<'_>) -> bool {
+    pub(crate) fn can_carry(&self, binding: VarBind<'_>) -> bool {
         let in_version = self.version == PduVersion::V2
             || !(binding.value.is_exception() || matches!(binding.value, VarValue::Counter64(_)));
         in_version && wire_len(binding).is_some()
@@ -350,17 +359,35 @@ fn stretch(from: usize, to: usize) -> Span {
     Span::new(number(from), number(to - from))
 }
 
-fn within(range: &Range, name: &[u32]) -> bool {
+/// Copies the names of a stretch, and with them which columns have ended.
+fn copy(binds: &VarBinds, which: Span, into: &mut VarBinds) -> bool {
+    into.clear();
+    binds.window(which).all(|binding| {
+        let value = match binding.value {
+            VarValue::EndOfMibView => VarValue::EndOfMibView,
+            _ => VarValue::Unspecified,
+        };
+        into.push(binding.name, value).is_ok()
+    })
+}
+
+fn is_ended(binding: &VarBind<'_>) -> bool {
+    binding.value == VarValue::EndOfMibView
+}
+
+pub(crate) fn within(range: &Range, name: &[u32]) -> bool {
     range.from.as_slice() <= name && name < range.to.as_slice()
 }
 
-/// Whether a walk from a name begins in a range.
-fn leads_to(range: &Range, ranges: &[Range], name: &[u32]) -> bool {
-    ranges.get(position(ranges, name)).is_some_and(|found| std::ptr::eq(found, range))
+/// Whether a call failed because the module, or its variables, went since the registry was made.
+fn is_gone(error: MibError) -> bool {
+    [CallErrorKind::Absent, CallErrorKind::NotUnderstood]
+        .iter()
+        .any(|kind| *kind as u32 == error.call)
 }
 
 /// A module's refusal, with the position of its binding counted from 0.
-fn refused(error: roles::mib::MibError, first: usize) -> Refused {
+fn refused(error: MibError, first: usize) -> Refused {
     let at = (error.index as usize).checked_sub(1).unwrap_or(first);
     (error.status, at)
 }

@@ -8,6 +8,7 @@ use roles::varbind::{VarBinds, VarValue};
 use s_proxy::Runtime;
 use s_sdk::Activity;
 use s_sdk::error::CallErrorKind;
+use s_wire::oid::MAX_ARCS;
 
 /// All registrations.
 #[derive(Default)]
@@ -25,6 +26,9 @@ pub struct Range {
     pub module: MibAccessProxy,
     /// Its place among the components.
     pub component: usize,
+    /// Where to ask from when a walk comes to this range from before it, and its module has names there,
+    /// too, that are others' or were passed: a name just before the first one.
+    pub entry: Option<Vec<u32>>,
 }
 
 /// What a look at all modules found.
@@ -44,7 +48,7 @@ impl Found {
         let mut found = Found::default();
         let mut subtrees: Vec<(Vec<u8>, Vec<u32>, usize)> = Vec::new();
         let mut modules = Vec::new();
-        for component in runtime.components() {
+        for (place, component) in runtime.components().into_iter().enumerate() {
             let name = component.name();
             let Ok(module) = runtime.proxy::<MibAccessProxy>(name) else { continue };
             let mut answer = VarBinds::new();
@@ -73,7 +77,7 @@ impl Found {
             if module.sys_or_entries(act, &mut found.resources).is_err() {
                 found.resources.truncate(before);
             }
-            modules.push(module);
+            modules.push((module, place));
         }
         found.registry = Registry::new(subtrees, &modules);
         found
@@ -86,14 +90,20 @@ fn is_lacking(call: u32) -> bool {
 }
 
 impl Registry {
-    fn new(mut subtrees: Vec<(Vec<u8>, Vec<u32>, usize)>, modules: &[MibAccessProxy]) -> Self {
+    fn new(
+        mut subtrees: Vec<(Vec<u8>, Vec<u32>, usize)>,
+        modules: &[(MibAccessProxy, usize)],
+    ) -> Self {
         subtrees.sort();
         let mut registry = Registry::default();
         for same in subtrees.chunk_by(|a, b| a.0 == b.0) {
             let roots = same.iter().map(|(_, root, module)| (root.clone(), *module));
-            let mut ranges = Vec::new();
-            flat(roots, |from, to, component| {
-                ranges.push(Range { from, to, module: modules[component], component });
+            let mut ranges: Vec<Range> = Vec::new();
+            flat(roots, |from, to, owner| {
+                let (module, component) = modules[owner];
+                let is_resumed = ranges.iter().any(|range| range.component == component);
+                let entry = is_resumed.then(|| just_before(&from));
+                ranges.push(Range { from, to, module, component, entry });
             });
             registry.contexts.push((same[0].0.clone(), ranges));
         }
@@ -115,6 +125,24 @@ pub fn position(ranges: &[Range], name: &[u32]) -> usize {
 /// The range that has a name.
 pub fn covering<'r>(ranges: &'r [Range], name: &[u32]) -> Option<&'r Range> {
     ranges.get(position(ranges, name)).filter(|range| range.from.as_slice() <= name)
+}
+
+/// The greatest name before another, for all that names are made of: behind the arc before its last one
+/// follow the greatest arcs that there are, as many as a name has room for.
+pub fn just_before(name: &[u32]) -> Vec<u32> {
+    let mut before = Vec::with_capacity(MAX_ARCS);
+    push_just_before(name, |arc| before.push(arc));
+    before
+}
+
+/// The arcs of [`just_before`], one after the other.
+pub fn push_just_before(name: &[u32], mut push: impl FnMut(u32)) {
+    let Some((last, start)) = name.split_last() else { return };
+    start.iter().for_each(|arc| push(*arc));
+    if let Some(before) = last.checked_sub(1) {
+        push(before);
+        (name.len()..MAX_ARCS).for_each(|_| push(u32::MAX));
+    }
 }
 
 /// Disjoint ranges of sorted subtrees, the inner before the outer.
@@ -191,6 +219,17 @@ mod tests {
             let has = |(from, to, _): &&(Vec<u32>, Vec<u32>, usize)| *from <= name && name < *to;
             assert_eq!(found.iter().find(has).map(|range| range.2), longest, "{name:?}");
         }
+    }
+
+    #[test]
+    fn nothing_lies_between_a_name_and_the_one_just_before_it() {
+        let name = [1, 3, 5];
+        let before = just_before(&name);
+        assert!(before.as_slice() < &name[..] && before.as_slice() > &[1, 3, 4, u32::MAX, 7][..]);
+        assert_eq!(before.len(), MAX_ARCS);
+        // Behind the start comes its first successor at once.
+        assert_eq!(just_before(&[1, 3, 0]), [1, 3]);
+        assert_eq!(just_before(&[]), [0; 0]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The answer: a PDU, made as large as its receiver takes and no larger (RFC 3416 §4.2, RFC 3584 §4.4).
 
+use crate::counters::Outcome;
 use crate::scratch::Scratch;
 use roles::varbind::{ErrorStatus, PduVersion, VarBind, VarBinds, VarValue};
 use s_wire::ber::Full;
@@ -70,6 +71,7 @@ pub const fn to_v1(status: ErrorStatus) -> ErrorStatus {
 /// # Errors
 /// A binding cannot be carried, or the buffer is too small.
 pub fn write_answers(scratch: &mut Scratch, request_id: i32) -> std::result::Result<(), Full> {
+    scratch.outcome = Outcome::Answered;
     let Scratch { answers, pdu, elements, .. } = scratch;
     let response = Pdu {
         kind: PduKind::Response,
@@ -102,6 +104,8 @@ pub fn write_error(
     bindings: VarBindList<'_>,
 ) -> std::result::Result<(), Full> {
     let status = if version == PduVersion::V1 { to_v1(status) } else { status };
+    scratch.outcome =
+        if status == ErrorStatus::NoError { Outcome::Answered } else { Outcome::Error };
     let response = Pdu {
         kind: PduKind::Response,
         request_id,
@@ -124,6 +128,7 @@ pub fn write_report(
     instance: &[u32],
     value: u32,
 ) -> std::result::Result<(), Full> {
+    scratch.outcome = Outcome::Report;
     let name = Arcs::new(instance).ok_or(Full)?;
     let counter = [s_wire::VarBind { name, value: s_wire::Value::Counter32(value) }];
     let report = Pdu {

@@ -1,10 +1,13 @@
 //! The memory that one thread reuses from datagram to datagram.
 
+use crate::counters::Outcome;
+use crate::pace::{Patience, Progress};
+use crate::reason::Reason;
 use crate::registry::Registry;
 use roles::error::Counter;
 use roles::message::DataElements;
 use roles::varbind::VarBinds;
-use s_sdk::Buf;
+use s_sdk::{Buf, List};
 use std::sync::Arc;
 
 /// One thread's memory.
@@ -15,20 +18,50 @@ pub struct Scratch {
     pub(crate) asked: VarBinds,
     /// The names that a walk goes on from.
     pub(crate) from: VarBinds,
-    /// What one module answered.
-    pub(crate) part: VarBinds,
+    /// What a walk needs beside the names that it goes on from.
+    pub(crate) lists: Lists,
     /// What the response carries.
     pub(crate) answers: VarBinds,
     /// Where PDUs are written, from their ends.
     pub(crate) pdu: Vec<u8>,
+    /// Memory for the PDU that came, while another takes its place.
+    pub(crate) request: Buf,
     /// The answer.
     pub(crate) out: Buf,
     /// The discard counter that this datagram has moved, and its value then.
     pub(crate) counted: Option<(Counter, u32)>,
+    /// Why this datagram was refused, and the value of the counter that this moved.
+    pub(crate) refused: Option<(Reason, u32)>,
+    /// What became of this datagram's SET, if that has been decided: should the request be begun anew, it is
+    /// not applied again.
+    pub(crate) decided: Option<crate::respond::Result>,
     /// This datagram was counted.
     pub(crate) seen: bool,
+    /// It was left for later.
+    pub(crate) is_left: bool,
+    /// What the answer that was written last is.
+    pub(crate) outcome: Outcome,
+    /// It changes variables.
+    pub(crate) is_set: bool,
+    /// How it treats slow modules.
+    pub(crate) patience: Patience,
+    /// Where this thread says which module it is in.
+    pub(crate) progress: Option<Arc<Progress>>,
     /// The registry as this thread knows it, and its number.
-    pub(crate) registry: (u64, Arc<Registry>),
+    pub(crate) registry: Option<(u64, Arc<Registry>)>,
+}
+
+/// Lists of one walk.
+#[derive(Default)]
+pub(crate) struct Lists {
+    /// What one module answered to several names.
+    pub(crate) part: VarBinds,
+    /// The one name that a walk goes on from, past what is not for the sender.
+    pub(crate) at: VarBinds,
+    /// What one module answered to it.
+    pub(crate) one: VarBinds,
+    /// Where the view goes on.
+    pub(crate) next: List<u32>,
 }
 
 impl Default for Scratch {
@@ -37,13 +70,21 @@ impl Default for Scratch {
             elements: DataElements::default(),
             asked: VarBinds::new(),
             from: VarBinds::new(),
-            part: VarBinds::new(),
+            lists: Lists::default(),
             answers: VarBinds::new(),
             pdu: vec![0; 65_536],
+            request: Buf::new(),
             out: Buf::new(),
             counted: None,
+            refused: None,
+            decided: None,
             seen: false,
-            registry: (0, Arc::default()),
+            is_left: false,
+            outcome: Outcome::default(),
+            is_set: false,
+            patience: Patience::default(),
+            progress: None,
+            registry: None,
         }
     }
 }
@@ -57,7 +98,34 @@ impl Scratch {
     /// Another datagram: what was noted of the last one is forgotten. A request that is begun anew because
     /// a module failed is the same datagram.
     pub fn begin(&mut self) {
-        (self.counted, self.seen) = (None, false);
+        (self.counted, self.refused, self.seen) = (None, None, false);
+        self.decided = None;
+    }
+
+    /// How requests treat slow modules from now on.
+    pub fn set_patience(&mut self, patience: Patience) {
+        self.patience = patience;
+    }
+
+    /// Where this thread says which module it is in, for who watches it.
+    pub fn set_progress(&mut self, progress: Arc<Progress>) {
+        self.progress = Some(progress);
+    }
+
+    /// The same datagram once more, in another thread's memory: it was counted there.
+    pub fn begin_again(&mut self) {
+        (self.counted, self.refused, self.seen) = (None, None, true);
+    }
+
+    /// The last datagram has no answer, because it was left for later: nothing was changed, and it was not
+    /// refused.
+    pub const fn is_left(&self) -> bool {
+        self.is_left
+    }
+
+    /// What was left for later changes variables, so it cannot be answered while somebody is at it.
+    pub const fn is_left_set(&self) -> bool {
+        self.is_left && self.is_set
     }
 
     /// The answer to the last datagram, if there was one.

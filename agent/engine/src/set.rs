@@ -1,12 +1,17 @@
 //! SetRequest (RFC 3416 §4.2.5): several modules change as if at once, or none does.
 //!
 //! `set_check` of all, then `set_apply` of all; where one fails, `set_undo` of those that were applied, the
-//! last first. The answer waits until what was set is durable. `set_cleanup` ends it for every module that checked, whichever way it went.
+//! last first. The answer waits until what was set is durable, and so does a refusal until what was undone
+//! is. `set_cleanup` ends it for every module that checked, whichever way it went.
+//!
+//! Invariant: a request that is begun anew, because a module failed in it, finds a SET either undone or
+//! decided ([`Scratch::decided`](crate::Scratch)): it is never applied twice.
 
 use crate::access::View;
 use crate::dispatch::Durable;
 use crate::registry::{Range, covering};
 use crate::respond::Result;
+use crate::work::Work;
 use roles::mib::{MibAccess as _, MibError, SetReference};
 use roles::varbind::{ErrorStatus, Span, VarBinds};
 use s_sdk::Activity;
@@ -18,6 +23,7 @@ struct Part<'a> {
     /// Its bindings in the grouped list.
     which: Span,
     checked: Option<SetReference>,
+    /// Whether there may be something to undo.
     applied: bool,
 }
 
@@ -31,26 +37,36 @@ struct Grouped<'a> {
 }
 
 /// Applies the bindings of `asked`, all or none.
-pub fn set(
+pub(crate) fn set(
     act: &Activity,
     ranges: &[Range],
     context: &[u8],
     view: &View<'_>,
     asked: &VarBinds,
     durable: &Durable,
+    work: &Work<'_>,
 ) -> Result {
     let mut grouped = match Grouped::of(ranges, view, asked) {
         Ok(grouped) => grouped,
         Err(error) => return error,
     };
-    let failed = grouped.check(act, context).or_else(|| grouped.apply(act, durable));
+    // Before anything is reserved: a request is left for later as a whole, or not at all.
+    if let Some(part) = grouped.parts.iter().find(|part| !work.may_ask(part.range)) {
+        return Result::Error(ErrorStatus::GenErr, grouped.position(part.which));
+    }
+    let failed = grouped.check(act, context, work).or_else(|| grouped.apply(act, durable, work));
     for part in &grouped.parts {
         if let Some(reference) = part.checked {
             // Nothing is left to be decided; a module that fails to clean up is told of by its own proxy.
-            let _ = part.range.module.set_cleanup(act, reference);
+            let _ = work.call(part.range, |module| module.set_cleanup(act, reference));
         }
     }
     failed.unwrap_or(Result::Answers)
+}
+
+/// Whether a SET stays as it is now: applied, or not to be undone.
+pub(crate) fn is_decided(result: Result) -> bool {
+    matches!(result, Result::Answers | Result::Error(ErrorStatus::UndoFailed, _))
 }
 
 impl<'a> Grouped<'a> {
@@ -95,10 +111,11 @@ impl<'a> Grouped<'a> {
     }
 
     /// The first phase: every module says whether its part could be applied, and reserves what that takes.
-    fn check(&mut self, act: &Activity, context: &[u8]) -> Option<Result> {
+    fn check(&mut self, act: &Activity, context: &[u8], work: &Work<'_>) -> Option<Result> {
         for at in 0..self.parts.len() {
             let Part { range, which, .. } = self.parts[at];
-            match range.module.set_check(act, context, &self.binds, which) {
+            let binds = &self.binds;
+            match work.call(range, |module| module.set_check(act, context, binds, which)) {
                 Ok(reference) => self.parts[at].checked = Some(reference),
                 Err(error) => return Some(Result::Error(error.status, self.index(error, which))),
             }
@@ -107,14 +124,18 @@ impl<'a> Grouped<'a> {
     }
 
     /// The second phase: applies every part, or takes back what was applied.
-    fn apply(&mut self, act: &Activity, durable: &Durable) -> Option<Result> {
+    fn apply(&mut self, act: &Activity, durable: &Durable, work: &Work<'_>) -> Option<Result> {
         let mut failed = None;
         for at in 0..self.parts.len() {
             let Part { range, which, checked, .. } = self.parts[at];
             let Some(reference) = checked else { continue };
-            match range.module.set_apply(act, reference, &self.binds, which) {
+            let binds = &self.binds;
+            match work.call(range, |module| module.set_apply(act, reference, binds, which)) {
                 Ok(()) => self.parts[at].applied = true,
                 Err(error) => {
+                    // A module that failed in the middle may have applied some or all of it; one that refused
+                    // has not (contract of the role, 6). Undoing what was not applied changes nothing.
+                    self.parts[at].applied = error.call != 0;
                     // RFC 3416 §4.2.5: whatever failed in the second phase is a commitFailed.
                     let at = self.index(error, which);
                     failed = Some(Result::Error(ErrorStatus::CommitFailed, at));
@@ -123,18 +144,31 @@ impl<'a> Grouped<'a> {
             }
         }
         // A manager relies on what it was told has been set.
-        if failed.is_none() && !durable(act) {
+        let is_written = failed.is_none();
+        if is_written && !durable(act) {
             failed = Some(Result::Error(ErrorStatus::CommitFailed, 0));
         }
         failed?;
         for part in self.parts.iter().rev().filter(|part| part.applied) {
             let Some(reference) = part.checked else { continue };
-            if part.range.module.set_undo(act, reference, &self.binds, part.which).is_err() {
+            let (binds, which) = (&self.binds, part.which);
+            let undone = work.call(part.range, |m| m.set_undo(act, reference, binds, which));
+            if undone.is_err() {
                 // RFC 3416 §4.2.5: undoFailed comes with an error-index of zero.
                 failed = Some(Result::Error(ErrorStatus::UndoFailed, 0));
             }
         }
+        // Some of it may have been written: it must not come back with the next start. What cannot be
+        // written now is tried again with the next SET, and was told by who writes.
+        if is_written {
+            durable(act);
+        }
         failed
+    }
+
+    /// The position of the first binding of a part in the request.
+    fn position(&self, which: Span) -> u32 {
+        self.positions.get(which.at as usize).copied().unwrap_or(0)
     }
 
     /// The position of a refused binding in the request; the first of the part where it was not said.
@@ -147,4 +181,208 @@ impl<'a> Grouped<'a> {
 /// One module may have several ranges.
 fn same_module(one: &Range, other: &Range) -> bool {
     one.component == other.component
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::Engine;
+    use crate::facts::{Facts, Identity};
+    use crate::limits::Limits;
+    use crate::pace::Patience;
+    use roles::mib::Walk;
+    use roles::varbind::VarValue;
+    use s_proxy::gate::Fence;
+    use s_proxy::{Code, Runtime, Surroundings};
+    use s_sdk::{Handle, Host, Module, Refusal, s_module};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{Arc, Mutex, PoisonError};
+    use std::time::{Duration, Instant};
+
+    /// What was called, in order. One test uses it.
+    static CALLS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    fn called(what: &str) {
+        CALLS.lock().unwrap_or_else(PoisonError::into_inner).push(what.to_owned());
+    }
+
+    fn calls() -> String {
+        CALLS.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect::<Vec<_>>().join(" ")
+    }
+
+    /// A module that takes whatever is set, and panics in the middle of applying 13.
+    macro_rules! module {
+        ($name:ident) => {
+            mod $name {
+                use super::*;
+
+                struct Takes;
+
+                #[s_module(component = "mib.takes", version = "1.0.0")]
+                impl roles::mib::MibAccess for Takes {
+                    fn subtrees(
+                        &self,
+                        _: &Activity,
+                        _: &mut VarBinds,
+                    ) -> std::result::Result<(), MibError> {
+                        Ok(())
+                    }
+                    fn sys_or_entries(
+                        &self,
+                        _: &Activity,
+                        _: &mut VarBinds,
+                    ) -> std::result::Result<(), MibError> {
+                        Ok(())
+                    }
+                    fn get(
+                        &self,
+                        _: &Activity,
+                        _: &[u8],
+                        _: &VarBinds,
+                        _: Span,
+                        _: &mut VarBinds,
+                    ) -> std::result::Result<(), MibError> {
+                        Ok(())
+                    }
+                    fn get_next(
+                        &self,
+                        _: &Activity,
+                        _: &[u8],
+                        _: &VarBinds,
+                        _: Walk,
+                        _: &[u32],
+                        _: &mut VarBinds,
+                    ) -> std::result::Result<(), MibError> {
+                        Ok(())
+                    }
+                    fn set_check(
+                        &self,
+                        _: &Activity,
+                        _: &[u8],
+                        _: &VarBinds,
+                        _: Span,
+                    ) -> std::result::Result<SetReference, MibError> {
+                        Ok(Handle::none())
+                    }
+                    fn set_apply(
+                        &self,
+                        _: &Activity,
+                        _: SetReference,
+                        binds: &VarBinds,
+                        which: Span,
+                    ) -> std::result::Result<(), MibError> {
+                        called(concat!("apply-", stringify!($name)));
+                        let first = binds.get(which.at as usize).map(|bind| bind.value);
+                        match first {
+                            Some(VarValue::Integer(13)) => panic!("in the middle of it"),
+                            Some(VarValue::Integer(14)) => Err(MibError::at(
+                                ErrorStatus::ResourceUnavailable,
+                                which.at as usize,
+                            )),
+                            _ => Ok(()),
+                        }
+                    }
+                    fn set_undo(
+                        &self,
+                        _: &Activity,
+                        _: SetReference,
+                        _: &VarBinds,
+                        _: Span,
+                    ) -> std::result::Result<(), MibError> {
+                        called(concat!("undo-", stringify!($name)));
+                        Ok(())
+                    }
+                    fn set_cleanup(
+                        &self,
+                        _: &Activity,
+                        _: SetReference,
+                    ) -> std::result::Result<(), MibError> {
+                        Ok(())
+                    }
+                }
+
+                impl Module for Takes {
+                    fn init(_: Host) -> std::result::Result<Self, Refusal> {
+                        Ok(Takes)
+                    }
+                }
+            }
+        };
+    }
+
+    module!(one);
+    module!(other);
+
+    struct Nothing;
+
+    impl Surroundings for Nothing {}
+
+    #[test]
+    fn what_may_have_been_applied_is_undone_and_what_was_undone_is_kept_again() {
+        let (runtime, control) = Runtime::start(Arc::new(Nothing), Fence::Everywhere);
+        for name in ["message.v1", "message.v2c", "message.v3", "access.vacm"] {
+            runtime.add_component(name).unwrap();
+        }
+        for (name, module) in [("mib.one", &one::S_MODULE), ("mib.other", &other::S_MODULE)] {
+            let component = runtime.add_component(name).unwrap();
+            let body = control.create(component, Code::linked(module)).unwrap();
+            let group = control.bind(&[(component, Some(body))]);
+            control.take(Instant::now() + Duration::from_secs(10)).unwrap().flip_open(group);
+        }
+        let facts = Facts::new(Identity {
+            engine_id: b"engine".to_vec(),
+            boots: 1,
+            max_message_size: 1472,
+            clock: Box::new(|| Duration::ZERO),
+        });
+        let engine = Engine::new(runtime, facts, Limits::default(), Box::new(|_| true)).unwrap();
+        let range = |name, component| Range {
+            from: vec![1],
+            to: vec![2],
+            module: runtime.proxy(name).unwrap(),
+            component,
+            entry: None,
+        };
+        let ranges = [range("mib.one", 0), range("mib.other", 1)];
+        let mut worker = runtime.worker();
+        let mut set = |values: [i32; 2], durable: &Durable| {
+            let act = worker.activity();
+            let work = Work::new(&engine, Patience::default(), None);
+            let mut grouped =
+                Grouped { binds: VarBinds::new(), positions: vec![1, 2], parts: Vec::new() };
+            for (range, (value, at)) in ranges.iter().zip(values.into_iter().zip(0..)) {
+                grouped.binds.push(&[1, 3], VarValue::Integer(value)).unwrap();
+                let which = Span::new(at, 1);
+                grouped.parts.push(Part { range, which, checked: None, applied: false });
+            }
+            assert_eq!(grouped.check(&act, b"", &work), None);
+            (grouped.apply(&act, durable, &work), calls())
+        };
+        let written = Arc::new(AtomicU32::new(0));
+        let durable = |answer: bool| -> Durable {
+            let written = Arc::clone(&written);
+            Box::new(move |_| {
+                written.fetch_add(1, Ordering::Relaxed);
+                answer
+            })
+        };
+        let failed = |at| Some(Result::Error(ErrorStatus::CommitFailed, at));
+        assert_eq!(set([1, 1], &durable(true)), (None, "apply-one apply-other".into()));
+        assert_eq!(written.swap(0, Ordering::Relaxed), 1);
+        // Refused: what was applied before it is undone, and nothing was written.
+        let refused = set([1, 14], &durable(true));
+        assert_eq!(refused, (failed(2), "apply-one apply-other undo-one".into()));
+        // Panicked: it may have been applied, so it is undone as well.
+        let panicked = set([1, 13], &durable(true));
+        assert_eq!(panicked, (failed(2), "apply-one apply-other undo-other undo-one".into()));
+        assert_eq!(written.load(Ordering::Relaxed), 0);
+        // Not durable: undone, and that is written, so that nothing undone comes back.
+        let lost = set([1, 1], &durable(false));
+        assert_eq!(lost, (failed(0), "apply-one apply-other undo-other undo-one".into()));
+        assert_eq!(written.load(Ordering::Relaxed), 2);
+        // Only what stays as it is must not be begun anew.
+        assert!(
+            is_decided(Result::Answers) && !is_decided(Result::Error(ErrorStatus::CommitFailed, 2))
+        );
+    }
 }

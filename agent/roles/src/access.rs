@@ -13,10 +13,13 @@
 //! 4. Within one activity the answers for one view do not change, even if a SET changes the tables.
 //! 5. A higher security level never sees less than a lower one through the same access entry
 //!    (RFC 3415 §4: vacmAccessSecurityLevel is a minimum).
+//! 6. `next_in_view` appends a name that is not less than the one given, and no name between the two is in
+//!    the view; whether the appended one is has to be asked. Where no name from the given one on is in the
+//!    view it appends nothing and answers `false`. A module without it is walked name by name.
 
 use crate::error::{Counter, role_error};
 use crate::varbind::SecurityLevel;
-use s_sdk::{Activity, Handle, Plain, behavior};
+use s_sdk::{Activity, Handle, List, Plain, behavior};
 
 /// A view as the module keeps it until the activity ends.
 pub type ViewReference = Handle<()>;
@@ -92,5 +95,15 @@ pub trait AccessControl {
         act: &Activity,
         view: ViewReference,
         variable: &[u32],
+    ) -> Result<bool, AccessError>;
+
+    /// Appends a name up to which nothing from a name on is in a view; false where nothing more is in it.
+    #[optional]
+    fn next_in_view(
+        &self,
+        act: &Activity,
+        view: ViewReference,
+        from: &[u32],
+        next: &mut List<u32>,
     ) -> Result<bool, AccessError>;
 }

@@ -5,9 +5,10 @@
 //!
 //! In the order in which a datagram meets them: [`message`] takes it apart, [`security`] proves where it
 //! came from with the help of [`auth`] and [`privacy`] (in v1 and v2c [`community`] does), [`access`] says
-//! what its sender may see, [`mib`] answers. [`engine`] is what they all may ask, [`settings`] how they are
-//! configured. [`varbind`] is what they all speak of, [`error`] how they refuse. Each file opens with the
-//! role's contract in numbered sentences; [`contract`] holds the suites that hold a module to them.
+//! what its sender may see, [`mib`] answers. [`notify`] tells others without being asked. [`engine`] is what
+//! they all may ask, [`components`] what it is made of, [`settings`] how they are configured. [`varbind`]
+//! is what they all speak of, [`error`] how they refuse. Each file opens with the role's contract in numbered
+//! sentences; [`contract`] holds the suites that hold a module to them.
 //!
 //! Rules of every role, beside its own:
 //! 1. The caller owns every buffer. A method appends to its outputs and never reads what is in them, so
@@ -27,9 +28,11 @@ pub mod auth;
 pub mod community;
 pub mod message;
 pub mod mib;
+pub mod notify;
 pub mod privacy;
 pub mod security;
 
+pub mod components;
 pub mod engine;
 pub mod settings;
 

@@ -199,6 +199,57 @@ pub struct VacmSettings {
     pub views: Vec<ViewFamily>,
 }
 
+/// A subtree that a target wants to hear of, or not (RFC 3413: snmpNotifyFilterTable).
+#[derive(Clone, Debug, PartialEq, Eq, Field)]
+pub struct NotifyFilter {
+    /// The subtree.
+    pub subtree: Vec<u32>,
+    /// Which arcs count, a bit each; empty for all.
+    pub mask: Vec<u8>,
+    /// Whether the target hears of it.
+    pub included: bool,
+}
+
+/// Who is told of notifications: a row of snmpTargetAddrTable with the rows of the other tables of RFC 3413
+/// that belong to it, which all have its name.
+#[derive(Clone, Debug, PartialEq, Eq, Field)]
+pub struct NotifyTarget {
+    /// snmpTargetAddrName, and the name of the rows that belong to it: 1 to 32 octets.
+    pub name: String,
+    /// snmpTargetAddrTDomain: snmpUDPDomain or transportDomainUdpIpv6.
+    pub domain: Vec<u32>,
+    /// snmpTargetAddrTAddress: the octets of the IP address, then two of the port.
+    pub address: Vec<u8>,
+    /// snmpTargetParamsMPModel: 0 is v1, 1 is v2c, 3 is v3.
+    pub message_model: u32,
+    /// snmpTargetParamsSecurityModel: 1 is v1, 2 is v2c, 3 is USM.
+    pub security_model: u32,
+    /// snmpTargetParamsSecurityName: the user; for v1 and v2c the security name of a community in the
+    /// [`CommunitySettings`], which says what is sent. Somebody whose notify view in the [`VacmSettings`]
+    /// lacks a variable is not told of it.
+    pub security_name: String,
+    /// snmpTargetParamsSecurityLevel: 1, 2, 3 as in SnmpSecurityLevel.
+    pub security_level: u32,
+    /// snmpNotifyType: whether it is to acknowledge what it is told. Not with v1.
+    pub inform: bool,
+    /// The tag under which it is selected, for its rows of snmpTargetAddrTable and snmpNotifyTable; empty
+    /// for one of its own.
+    pub tag: String,
+    /// snmpTargetAddrTimeout: how long an acknowledgement may take, in hundredths of a second.
+    pub timeout: u32,
+    /// snmpTargetAddrRetryCount: how often it is told again.
+    pub retries: u32,
+    /// What it hears of; everything where the list is empty.
+    pub filters: Vec<NotifyFilter>,
+}
+
+/// The document of the notification originator.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Field)]
+pub struct NotifySettings {
+    /// Who is told.
+    pub targets: Vec<NotifyTarget>,
+}
+
 /// The document of the system group (RFC 3418). An empty text leaves what there was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Field)]
 pub struct SystemSettings {
@@ -214,6 +265,42 @@ pub struct SystemSettings {
     pub location: String,
     /// sysServices.
     pub services: u32,
+}
+
+/// A filesystem that is looked after (UCD-SNMP-MIB: dskTable).
+#[derive(Clone, Debug, PartialEq, Eq, Field)]
+pub struct WatchedDisk {
+    /// Where it is mounted.
+    pub path: String,
+    /// How much is to be free, in kilobytes.
+    pub minimum_kib: Option<u32>,
+    /// How much is to be free, in percent.
+    pub minimum_percent: Option<u32>,
+}
+
+/// The document of the UCD-SNMP-MIB.
+#[derive(Clone, Debug, PartialEq, Eq, Field)]
+pub struct UcdSettings {
+    /// The filesystems that are looked after, in the order of dskIndex.
+    pub disks: Vec<WatchedDisk>,
+    /// Whether all others are looked after too, and how much of each is to be free, in percent.
+    pub all_disks_percent: Option<u32>,
+    /// laConfig for one, five and fifteen minutes, in hundredths; 0 for no limit.
+    pub load_limits: [u32; 3],
+    /// memMinimumSwap: how much swap space is to be free, in kilobytes.
+    pub minimum_swap_kib: u32,
+}
+
+/// As other agents have it where nothing is configured.
+impl Default for UcdSettings {
+    fn default() -> Self {
+        UcdSettings {
+            disks: Vec::new(),
+            all_disks_percent: None,
+            load_limits: [1200; 3],
+            minimum_swap_kib: 16_000,
+        }
+    }
 }
 
 #[cfg(test)]

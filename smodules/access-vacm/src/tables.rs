@@ -1,6 +1,6 @@
 //! Contexts, groups, access entries and views (RFC 3415 §4) as they were configured, ready to be looked up.
 //!
-//! They never change: new settings are new tables. Invariant: an access entry names its views by position,
+//! They never change: other rows are other tables. Invariant: an access entry names its views by position,
 //! and a view that it names but that does not exist is no view (RFC 3415 §4, vacmAccessReadViewName).
 
 use crate::view::{self, MAX_ARCS};
@@ -22,7 +22,6 @@ pub(crate) type Views = Arc<[Box<[u32]>]>;
 /// The tables.
 #[derive(Debug)]
 pub(crate) struct Tables {
-    settings: VacmSettings,
     /// By security model and security name; an index into `groups`.
     members: Vec<(u32, Vec<u8>, usize)>,
     /// What each group may do, in the order in which entries are preferred.
@@ -56,8 +55,8 @@ impl Access {
 
 impl Tables {
     /// The tables of some settings; otherwise all that is wrong with them.
-    pub(crate) fn of(mut settings: VacmSettings) -> Result<Self, Vec<String>> {
-        let problems = problems(&settings);
+    pub(crate) fn of(settings: &VacmSettings) -> Result<Self, Vec<String>> {
+        let problems = problems(settings);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -85,8 +84,7 @@ impl Tables {
         let mut contexts: Vec<Vec<u8>> = settings.contexts.clone();
         contexts.push(Vec::new());
         contexts.sort();
-        settings.contexts.retain(|context| !context.is_empty());
-        Ok(Tables { members, groups, contexts, views, settings })
+        Ok(Tables { members, groups, contexts, views })
     }
 
     /// The position of a principal's view in a context (RFC 3415 §3.2 steps 1 to 4).
@@ -121,18 +119,12 @@ impl Tables {
         }
         .ok_or(AccessErrorKind::NoSuchView)
     }
-
-    /// What the tables were made of.
-    pub(crate) fn settings(&self) -> &VacmSettings {
-        &self.settings
-    }
 }
 
 /// Tables with nothing in them.
 impl Default for Tables {
     fn default() -> Self {
         Tables {
-            settings: VacmSettings::default(),
             members: Vec::new(),
             groups: Vec::new(),
             contexts: vec![Vec::new()],

@@ -51,25 +51,56 @@ fn mask_words(mask: &[u8], arcs: usize) -> Vec<u32> {
     (0..arcs).step_by(32).map(word).collect()
 }
 
-/// Whether a name is in a view.
-#[inline]
-pub(crate) fn holds(mut view: &[u32], name: &[u32]) -> bool {
-    while let Some((head, rest)) = view.split_first() {
-        let len = (head & LEN) as usize;
-        let mask_len = if head & MASKED == 0 { 0 } else { len.div_ceil(32) };
-        let Some((mask, rest)) = rest.split_at_checked(mask_len) else { return false };
-        let Some((subtree, rest)) = rest.split_at_checked(len) else { return false };
-        let matches = name.get(..len).is_some_and(|start| match mask {
+/// One family of a view.
+#[derive(Clone, Copy)]
+pub(crate) struct Family<'v> {
+    pub(crate) subtree: &'v [u32],
+    mask: &'v [u32],
+    pub(crate) included: bool,
+}
+
+impl Family<'_> {
+    /// Whether an arc of the subtree counts.
+    pub(crate) fn counts(&self, arc: usize) -> bool {
+        self.mask.get(arc / 32).is_none_or(|word| word << (arc % 32) & 1 << 31 != 0)
+    }
+
+    #[inline]
+    fn matches(&self, name: &[u32]) -> bool {
+        let Family { subtree, mask, .. } = *self;
+        name.get(..subtree.len()).is_some_and(|start| match mask {
             // Subtrees of one view mostly differ at their ends.
             [] => start.last() == subtree.last() && start == subtree,
             mask => matches_masked(start, subtree, mask),
-        });
-        if matches {
-            return head & INCLUDED != 0;
-        }
-        view = rest;
+        })
     }
-    false
+}
+
+/// The families of a view, in the order in which they decide.
+#[inline]
+pub(crate) fn families(mut view: &[u32]) -> impl Iterator<Item = Family<'_>> {
+    std::iter::from_fn(move || {
+        let (head, rest) = view.split_first()?;
+        let len = (head & LEN) as usize;
+        let mask_len = if head & MASKED == 0 { 0 } else { len.div_ceil(32) };
+        let (mask, rest) = rest.split_at_checked(mask_len)?;
+        let (subtree, rest) = rest.split_at_checked(len)?;
+        view = rest;
+        // Words that are no view may say more arcs than a name has.
+        (len <= MAX_ARCS).then_some(Family { subtree, mask, included: head & INCLUDED != 0 })
+    })
+}
+
+/// The family that decides about a name.
+#[inline]
+pub(crate) fn deciding<'v>(view: &'v [u32], name: &[u32]) -> Option<Family<'v>> {
+    families(view).find(|family| family.matches(name))
+}
+
+/// Whether a name is in a view.
+#[inline]
+pub(crate) fn holds(view: &[u32], name: &[u32]) -> bool {
+    deciding(view, name).is_some_and(|family| family.included)
 }
 
 fn matches_masked(start: &[u32], subtree: &[u32], mask: &[u32]) -> bool {

@@ -1,128 +1,94 @@
-//! IF-MIB (RFC 2863): ifNumber, ifTable, ifXTable, ifTableLastChange, from the kernel's links.
+//! IF-MIB (RFC 2863): ifTable, ifXTable, ifStackTable, ifRcvAddressTable, from the kernel's links.
 //!
 //! A snapshot of all links is taken when an activity finds the last one older than a second, and the
-//! activity keeps it. It never changes a link: what RFC 2863 lets an agent make read-only is so.
+//! activity keeps it. ifAdminStatus can be written where the agent may change links, and
+//! ifLinkUpDownTrapEnable always. Who goes up or down is told by an event, [`LINK_EVENT`], once a second.
+//!
+//! In reading order: [`interface`] is a row and the snapshot, [`tables`] the columns, [`change`] what a SET
+//! asks for, [`watch`] who went up or down.
 //!
 //! Invariant: ifIndex is the kernel's, so an interface keeps it as long as it is there. What an interface
-//! does not count is not answered for, rather than answered with 0.
+//! does not count is not answered for, rather than answered with 0. Dates survive a swap.
 
-mod link;
-mod netlink;
-mod sysfs;
+mod change;
+mod interface;
+mod tables;
+mod watch;
 
-use link::Link;
-use mib_kit::{Cache, Column, Mib, Rows, Scalars, Served, Table, mib_module};
+use change::{Asked, fulfil, take_back};
+use interface::Interface;
+pub use interface::View;
+use kernel_net::{Link, link, links, sysfs};
+use mib_kit::{Cache, Mib, Rows, Scalars, Served, Store, Table, Written, mib_module};
 use roles::engine::{Engine, EngineProxy};
 use roles::mib::MibError;
-use roles::varbind::VarValue::{Counter32, Counter64, Gauge32, Integer, Octets, TimeTicks};
-use roles::varbind::{ErrorStatus, VarValue};
-use s_sdk::{Activity, Host, Level, Module, Refusal};
+use roles::varbind::ErrorStatus;
+use s_sdk::value::Field;
+use s_sdk::{Active, Activity, CarriesState, Host, Level, Module, Refusal, State, Value};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tables::{ADMIN_STATUS, CHANGES, IF_TABLE, IF_X_TABLE, NUMBER, RECEIVED, STACK};
+use watch::Watch;
 
 const INTERFACES: &[u32] = &[1, 3, 6, 1, 2, 1, 2];
 const IF_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 2, 2, 1];
 const IF_MIB: &[u32] = &[1, 3, 6, 1, 2, 1, 31];
 const IF_MIB_OBJECTS: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1];
 const IF_X_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1];
+const IF_STACK_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 2, 1];
+const IF_RCV_ADDRESS_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 4, 1];
 
-/// A snapshot is good for so long.
+/// The tag of the event that an interface went up or down, and is to tell (ifLinkUpDownTrapEnable). Its
+/// payload is a map: `index`, `admin` and `oper` as in ifTable, `up` for linkUp, not `up` for linkDown.
+pub const LINK_EVENT: &str = "if.link";
+
+/// A snapshot is good for so long, and links are looked after so often.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// ifAlias has at most so many characters.
-const MAX_ALIAS: usize = 64;
-
-/// A row of ifTable and ifXTable.
-struct Interface {
-    link: Link,
-    /// Megabits per second; None where nobody knows.
-    speed_mbit: Option<u32>,
-    has_connector: bool,
-    last_change: u32,
-}
-
-/// All interfaces at one time.
-pub struct View {
-    interfaces: Rows<u32, Interface>,
-    table_last_change: u32,
-}
-
-const NUMBER: &[Column<View>] = &[Column::new(1, |view| integer(view.interfaces.len()))];
-
-const LAST_CHANGE: &[Column<View>] =
-    &[Column::new(5, |view| Some(TimeTicks(view.table_last_change)))];
-
-const IF_TABLE: &[Column<Interface>] = &[
-    Column::new(1, |row| integer(row.link.index)),
-    Column::new(2, |row| Some(Octets(&row.link.name))),
-    Column::new(3, |row| Some(Integer(row.link.if_type()))),
-    Column::new(4, |row| integer(row.link.mtu)),
-    Column::new(5, |row| Some(Gauge32(row.speed_mbit.unwrap_or(0).saturating_mul(1_000_000)))),
-    Column::new(6, |row| Some(Octets(row.link.phys_address()))),
-    Column::new(7, |row| Some(Integer(row.link.admin_status()))),
-    Column::new(8, |row| Some(Integer(row.link.oper_status()))),
-    Column::new(9, |row| Some(TimeTicks(row.last_change))),
-    Column::new(10, |row| wrapped(row.link.counters.rx_octets)),
-    Column::new(11, |row| wrapped(row.link.counters.rx_unicast())),
-    Column::new(13, |row| wrapped(row.link.counters.rx_dropped)),
-    Column::new(14, |row| wrapped(row.link.counters.rx_errors)),
-    Column::new(15, |row| wrapped(row.link.counters.no_handler)),
-    Column::new(16, |row| wrapped(row.link.counters.tx_octets)),
-    Column::new(17, |row| wrapped(row.link.counters.tx_packets)),
-    Column::new(19, |row| wrapped(row.link.counters.tx_dropped)),
-    Column::new(20, |row| wrapped(row.link.counters.tx_errors)),
-];
-
-const IF_X_TABLE: &[Column<Interface>] = &[
-    Column::new(1, |row| Some(Octets(&row.link.name))),
-    Column::new(2, |row| wrapped(row.link.counters.multicast)),
-    Column::new(6, |row| Some(Counter64(row.link.counters.rx_octets))),
-    Column::new(7, |row| Some(Counter64(row.link.counters.rx_unicast()))),
-    Column::new(8, |row| Some(Counter64(row.link.counters.multicast))),
-    Column::new(10, |row| Some(Counter64(row.link.counters.tx_octets))),
-    Column::new(11, |row| Some(Counter64(row.link.counters.tx_packets))),
-    // ifLinkUpDownTrapEnable: disabled, since nothing here notifies.
-    Column::new(14, |_| Some(Integer(2))),
-    Column::new(15, |row| Some(Gauge32(row.speed_mbit.unwrap_or(0)))),
-    Column::new(16, |row| Some(truth(row.link.is_promiscuous()))),
-    Column::new(17, |row| Some(truth(row.has_connector))),
-    Column::new(18, |row| Some(Octets(&row.link.alias[..row.link.alias.len().min(MAX_ALIAS)]))),
-    // ifCounterDiscontinuityTime: the kernel does not tell.
-    Column::new(19, |_| Some(TimeTicks(0))),
-];
-
-fn integer(number: impl TryInto<i32>) -> Option<VarValue<'static>> {
-    number.try_into().ok().map(Integer)
-}
-
-/// RFC 2863 §3.1.6: a 32-bit counter is the lower half of the 64-bit one.
-#[expect(clippy::cast_possible_truncation, reason = "counters wrap")]
-const fn wrapped(counter: u64) -> Option<VarValue<'static>> {
-    Some(Counter32(counter as u32))
-}
-
-/// A TruthValue.
-const fn truth(holds: bool) -> VarValue<'static> {
-    Integer(if holds { 1 } else { 2 })
-}
+/// The timer of the watch.
+const WATCH: u64 = 1;
 
 /// The module.
 pub struct IfMib {
     host: Host,
     engine: EngineProxy,
-    mib: Mib<View>,
+    mib: Mib<View, Asked>,
     cache: Cache<View>,
+    asked: Store<Asked>,
+    /// The state whose wishes were fulfilled last.
+    fulfilled: Mutex<Arc<Asked>>,
+    /// What managers have said of who tells.
+    told: Mutex<BTreeMap<u32, bool>>,
+    /// What a predecessor knew, until the first snapshot.
+    inherited: Mutex<Option<View>>,
+    watching: Mutex<Watching>,
+}
+
+#[derive(Default)]
+struct Watching {
+    watch: Watch,
+    /// When links changed last: an older snapshot is none of them.
+    changed: Duration,
+    has_failed: bool,
 }
 
 mib_module!(
     IfMib,
     component = "mib.if",
     version = "1.0.0",
-    annotation = "RFC 2863: ifTable, ifXTable",
-    depends("engine" = "^1")
+    annotation = "RFC 2863: ifTable, ifXTable, ifStackTable, ifRcvAddressTable",
+    depends("engine" = "^1"),
+    carries_state,
+    active
 );
 
 impl Module for IfMib {
     fn init(host: Host) -> Result<Self, Refusal> {
+        if let Err(error) = host.set_timer(WATCH, MAX_AGE, Some(MAX_AGE)) {
+            host.log(Level::Warning, &format!("nobody watches links ({error}): no link events"));
+        }
+        let asked = Store::new(Asked::default());
         Ok(IfMib {
             host,
             engine: host.lookup("engine").map_err(|error| format!("engine: {error}"))?,
@@ -132,20 +98,33 @@ impl Module for IfMib {
                     "The MIB module to describe generic objects for network interface sub-layers",
                 )])
                 .with(Scalars::new(INTERFACES, NUMBER, |view: &View| view))
-                .with(Table::new(IF_ENTRY, IF_TABLE, |view: &View| &view.interfaces))
-                .with(Table::new(IF_X_ENTRY, IF_X_TABLE, |view: &View| &view.interfaces))
-                .with(Scalars::new(IF_MIB_OBJECTS, LAST_CHANGE, |view: &View| view))
+                .with(
+                    Table::new(IF_ENTRY, IF_TABLE, |view: &View| &view.interfaces)
+                        .writable(|asked: &Asked| &asked.interfaces, |asked| &mut asked.interfaces),
+                )
+                .with(
+                    Table::new(IF_X_ENTRY, IF_X_TABLE, |view: &View| &view.interfaces)
+                        .writable(|asked: &Asked| &asked.interfaces, |asked| &mut asked.interfaces),
+                )
+                .with(Table::new(IF_STACK_ENTRY, STACK, View::stack))
+                .with(Table::new(IF_RCV_ADDRESS_ENTRY, RECEIVED, View::received))
+                .with(Scalars::new(IF_MIB_OBJECTS, CHANGES, |view: &View| view))
                 .made()?,
             cache: Cache::new(MAX_AGE),
+            fulfilled: Mutex::new(asked.state()),
+            asked,
+            told: Mutex::default(),
+            inherited: Mutex::default(),
+            watching: Mutex::default(),
         })
     }
 }
 
 impl Served for IfMib {
     type View = View;
-    type State = ();
+    type State = Asked;
 
-    fn mib(&self) -> &Mib<View> {
+    fn mib(&self) -> &Mib<View, Asked> {
         &self.mib
     }
 
@@ -154,14 +133,57 @@ impl Served for IfMib {
         act: &Activity,
         answer: impl FnOnce(&View) -> Result<T, MibError>,
     ) -> Result<T, MibError> {
-        let now = || self.host.now();
-        let view = self.cache.of(act, now, |last| {
-            let up_time = self.engine.up_time(act)?;
-            let links =
-                self.links().ok_or(MibError { status: ErrorStatus::GenErr, index: 0, call: 0 })?;
-            Ok::<_, MibError>(View::new(links, last, up_time))
-        })?;
-        answer(&view)
+        answer(&*self.snapshot(act)?)
+    }
+
+    fn store(&self) -> Option<&Store<Asked>> {
+        Some(&self.asked)
+    }
+
+    /// Rows are written where interfaces are.
+    fn catch_up(&self, act: &Activity, draft: &mut Asked) -> Result<(), MibError> {
+        draft.interfaces = self.snapshot(act)?.interfaces.clone();
+        draft.number += 1;
+        Ok(())
+    }
+
+    /// RFC 3416 §4.2.5, step 2: what this agent can never write is notWritable.
+    fn conclude(
+        &self,
+        _act: &Activity,
+        _before: &Asked,
+        draft: &mut Asked,
+        written: Written<'_>,
+    ) -> Result<(), MibError> {
+        for cell in written.to::<u32>(IF_ENTRY).filter(|cell| cell.column == ADMIN_STATUS) {
+            if let Err(error) = link::may_set(cell.index) {
+                let why = format!("ifAdminStatus.{} cannot be written: {error}", cell.index);
+                let cure = "give the agent CAP_NET_ADMIN if it is to bring links up and down";
+                self.host.log(Level::Info, &format!("{why}; {cure}"));
+                return Err(MibError::at(ErrorStatus::NotWritable, cell.position));
+            }
+        }
+        draft.conclude();
+        Ok(())
+    }
+
+    /// A state with a greater number is a SET that was applied; otherwise one was taken back.
+    fn changed(&self, _act: &Activity) -> Result<(), MibError> {
+        let mut told = locked(&self.told);
+        let mut fulfilled = locked(&self.fulfilled);
+        let now = self.asked.state();
+        let before = std::mem::replace(&mut *fulfilled, Arc::clone(&now));
+        let (done, otherwise) = if now.number > before.number {
+            (fulfil(&now.wishes, &mut told), ErrorStatus::CommitFailed)
+        } else {
+            (take_back(&before.wishes, &mut told), ErrorStatus::UndoFailed)
+        };
+        // Whatever came of it, what was read before may be wrong now.
+        self.cache.forget();
+        done.map_err(|error| {
+            self.host.log(Level::Warning, &format!("a link could not be changed: {error}"));
+            MibError { status: otherwise, index: 0, call: 0 }
+        })
     }
 
     fn now(&self) -> Duration {
@@ -170,105 +192,209 @@ impl Served for IfMib {
 }
 
 impl IfMib {
-    fn links(&self) -> Option<Vec<Link>> {
-        let read = netlink::links().or_else(|error| {
+    fn snapshot(&self, act: &Activity) -> Result<Arc<View>, MibError> {
+        self.cache.of(act, || self.host.now(), |last| self.read(act, last))
+    }
+
+    fn read(&self, act: &Activity, last: Option<&View>) -> Result<View, MibError> {
+        let up_time = self.engine.up_time(act)?;
+        let taken = self.host.now();
+        let links = self.links().map_err(|error| {
+            self.host.log(Level::Warning, &format!("links cannot be read: {error}"));
+            MibError { status: ErrorStatus::GenErr, index: 0, call: 0 }
+        })?;
+        let told = locked(&self.told);
+        let inherited = locked(&self.inherited).take();
+        Ok(View::new(links, last.or(inherited.as_ref()), &told, up_time, taken))
+    }
+
+    fn links(&self) -> std::io::Result<Vec<Link>> {
+        links().or_else(|error| {
             self.host.count("if_netlink_failures", 1);
             self.host.log(Level::Debug, &format!("links over netlink: {error}; reading sysfs"));
             sysfs::links()
-        });
-        read.inspect_err(|error| {
-            self.host.log(Level::Warning, &format!("links cannot be read: {error}"));
         })
-        .ok()
     }
-}
 
-impl View {
-    /// The interfaces that are there now, with what is known of them from the snapshot before.
-    fn new(links: Vec<Link>, last: Option<&View>, up_time: u32) -> Self {
-        let known = |link: &Link| last?.interfaces.get(&link.index);
-        let interfaces: Rows<u32, Interface> = links
-            .into_iter()
-            .map(|link| (link.index, Interface::new(known(&link), last.is_some(), link, up_time)))
-            .collect();
-        // RFC 2863: of the last creation or deletion of an entry; 0 if that was before the agent came.
-        let table_last_change = last.map_or(0, |last| {
-            let indexes =
-                |rows: &Rows<u32, Interface>| rows.iter().map(|(index, _)| index).collect();
-            let (new, old): (Vec<u32>, Vec<u32>) =
-                (indexes(&interfaces), indexes(&last.interfaces));
-            if new == old { last.table_last_change } else { up_time }
-        });
-        View { interfaces, table_last_change }
-    }
-}
-
-impl Interface {
-    fn new(known: Option<&Interface>, agent_was_there: bool, link: Link, up_time: u32) -> Self {
-        let same = known.filter(|known| {
-            known.link.name == link.name && known.link.oper_status() == link.oper_status()
-        });
-        // Speed and connector are files to read: only where the carrier or the device is another.
-        let unmoved = same.filter(|known| known.link.carrier_changes == link.carrier_changes);
-        let (speed_mbit, has_connector) = match unmoved {
-            Some(known) => (known.speed_mbit, known.has_connector),
-            None if link.is_ethernet() => {
-                (sysfs::speed_mbit(&link.name), sysfs::has_device(&link.name))
+    /// Tells who went up or down, and has a snapshot that knows it.
+    fn watch(&self, act: &Activity) {
+        let mut watching = locked(&self.watching);
+        let looked = watching.watch.look(|| self.links());
+        let (anything, turns) = match looked {
+            Ok(looked) => looked,
+            Err(error) => {
+                if !std::mem::replace(&mut watching.has_failed, true) {
+                    let message = format!("links cannot be watched ({error}): no link events");
+                    self.host.log(Level::Warning, &message);
+                }
+                return;
             }
-            None => (None, false),
         };
-        let last_change = match same {
-            Some(known) => known.last_change,
-            None if agent_was_there => up_time,
-            None => 0,
+        watching.has_failed = false;
+        if anything {
+            watching.changed = self.host.now();
+        }
+        for turn in turns {
+            let tells = || {
+                let said = locked(&self.told).get(&turn.index()).copied();
+                let known = || Some(self.cache.last()?.interfaces.get(&turn.index())?.tells);
+                said.or_else(known).unwrap_or(turn.is_lowest)
+            };
+            if tells()
+                && let Err(error) = self.host.publish(LINK_EVENT, &turn.payload())
+            {
+                self.host.log(Level::Warning, &format!("a link event is lost: {error}"));
+            }
+        }
+        // Dates are those of snapshots: one soon after the change is all that it takes.
+        let known = self.cache.last().map_or(Duration::ZERO, |view| view.taken);
+        if known < watching.changed && self.snapshot(act).is_err() {
+            self.host.log(Level::Debug, "links changed, and could not be read");
+        }
+    }
+}
+
+/// No panic leaves what these locks guard half changed, so a poisoned one is as good as another.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Active for IfMib {
+    fn on_message(&self, _act: &Activity, kind: &str, _payload: &Value) {
+        self.host.log(Level::Debug, &format!("a message `{kind}` that nobody asked for"));
+    }
+
+    fn on_timer(&self, act: &Activity, id: u64) {
+        if id == WATCH {
+            self.watch(act);
+        }
+    }
+}
+
+/// What a successor has to know: dates, and what it takes to tell whether they still hold.
+#[derive(State)]
+#[state(kind = "if", version = 1)]
+pub struct IfState {
+    /// What managers have said of who tells.
+    pub told: BTreeMap<u32, bool>,
+    /// ifTableLastChange.
+    pub table_last_change: u32,
+    /// ifStackLastChange.
+    pub stack_last_change: u32,
+    /// None if no snapshot was taken yet.
+    pub interfaces: Option<Vec<KnownInterface>>,
+}
+
+/// What is carried of an interface.
+#[derive(Clone, Debug, Default, Field)]
+pub struct KnownInterface {
+    /// ifIndex.
+    pub index: u32,
+    /// ifName.
+    pub name: Vec<u8>,
+    /// The kernel's operational state and flags, which ifOperStatus is made of.
+    pub oper_state: u8,
+    /// IFF_*.
+    pub flags: u32,
+    /// The link that it is a part of.
+    pub master: u32,
+    /// The link that it is on top of.
+    pub lower: u32,
+    /// ifLastChange.
+    pub last_change: u32,
+    /// ifCounterDiscontinuityTime.
+    pub discontinuity: u32,
+}
+
+impl CarriesState for IfMib {
+    type State = IfState;
+
+    fn export(&self) -> IfState {
+        let told = locked(&self.told).clone();
+        let inherited = locked(&self.inherited);
+        let last = self.cache.last();
+        let Some(view) = last.as_deref().or(inherited.as_ref()) else {
+            return IfState { told, table_last_change: 0, stack_last_change: 0, interfaces: None };
         };
-        Interface { link, speed_mbit, has_connector, last_change }
+        IfState {
+            told,
+            table_last_change: view.table_last_change,
+            stack_last_change: view.stack_last_change,
+            interfaces: Some(view.interfaces.values().map(KnownInterface::of).collect()),
+        }
+    }
+
+    fn import(&self, state: IfState) -> Result<(), Refusal> {
+        *locked(&self.told) = state.told;
+        let (table, stack) = (state.table_last_change, state.stack_last_change);
+        *locked(&self.inherited) =
+            state.interfaces.map(|known| View::inherited(inherited_rows(known), table, stack));
+        self.cache.clear();
+        // Whoever went up or down while nobody listened is seen against what is there from now on.
+        *locked(&self.watching) = Watching::default();
+        Ok(())
+    }
+}
+
+fn inherited_rows(known: Vec<KnownInterface>) -> Rows<u32, Interface> {
+    known.into_iter().map(|row| (row.index, row.interface())).collect()
+}
+
+impl KnownInterface {
+    fn of(row: &Interface) -> Self {
+        let Link { index, oper_state, flags, master, lower, .. } = row.link;
+        KnownInterface {
+            index,
+            name: row.link.name.clone(),
+            oper_state,
+            flags,
+            master,
+            lower,
+            last_change: row.last_change,
+            discontinuity: row.discontinuity,
+        }
+    }
+
+    /// A row that says when things happened, and nothing else: speed and connector are looked up anew.
+    fn interface(self) -> Interface {
+        let KnownInterface { index, name, oper_state, flags, master, lower, .. } = self;
+        let carrier_changes = u32::MAX;
+        Interface {
+            link: Link {
+                index,
+                name,
+                oper_state,
+                flags,
+                master,
+                lower,
+                carrier_changes,
+                ..Link::default()
+            },
+            last_change: self.last_change,
+            discontinuity: self.discontinuity,
+            ..Interface::default()
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn link(index: u32, oper_state: u8) -> Link {
-        Link { index, oper_state, ..Link::default() }
-    }
+    use interface::tests::{link, view};
 
     #[test]
-    fn changes_are_dated_by_the_snapshot_that_sees_them() {
-        let first = View::new(vec![link(2, 6), link(1, 6)], None, 100);
+    fn a_successor_knows_the_dates_and_finds_nothing_changed() {
+        let named = |index| Link { name: vec![b'a'; 3], carrier_changes: 7, ..link(index, 6) };
+        let first = view(vec![named(1)], None, 100);
+        let second = view(vec![named(1), named(2)], Some(&first), 200);
+        let carried: Vec<_> = second.interfaces.values().map(KnownInterface::of).collect();
+        let (table, stack) = (second.table_last_change, second.stack_last_change);
+        let inherited = View::inherited(inherited_rows(carried), table, stack);
+        let third = view(vec![named(1), named(2)], Some(&inherited), 300);
         let dates = |view: &View| {
-            let rows: Vec<_> =
-                view.interfaces.iter().map(|(i, row)| (i, row.last_change)).collect();
-            (view.table_last_change, rows)
+            let rows = view.interfaces.values().map(|row| (row.last_change, row.discontinuity));
+            (view.table_last_change, view.stack_last_change, rows.collect::<Vec<_>>())
         };
-        assert_eq!(dates(&first), (0, vec![(1, 0), (2, 0)]));
-        let second = View::new(vec![link(1, 6), link(2, 2)], Some(&first), 200);
-        assert_eq!(dates(&second), (0, vec![(1, 0), (2, 200)]));
-        let third = View::new(vec![link(2, 2), link(3, 6)], Some(&second), 300);
-        assert_eq!(dates(&third), (300, vec![(2, 200), (3, 300)]));
-        let fourth = View::new(vec![link(2, 2), link(3, 6)], Some(&third), 400);
-        assert_eq!(dates(&fourth), (300, vec![(2, 200), (3, 300)]));
-    }
-
-    #[test]
-    fn both_ways_of_reading_links_agree() {
-        let facts = |links: std::io::Result<Vec<Link>>| {
-            let mut facts: Vec<_> = links
-                .unwrap()
-                .into_iter()
-                .map(|l| (l.index, l.name, l.hardware, l.mtu, l.address, l.oper_state))
-                .collect();
-            facts.sort();
-            facts
-        };
-        let found = facts(netlink::links());
-        assert_eq!(found, facts(sysfs::links()));
-        assert!(found.iter().any(|(_, name, hardware, ..)| name == b"lo" && *hardware == 772));
-    }
-
-    #[test]
-    fn a_thirty_two_bit_counter_is_the_lower_half() {
-        assert_eq!(wrapped((7 << 32) + 5), Some(Counter32(5)));
+        assert_eq!(dates(&third), (200, 200, vec![(0, 0), (200, 200)]));
     }
 }

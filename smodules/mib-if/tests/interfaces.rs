@@ -11,7 +11,7 @@ mod hosted;
 
 use asked::{binds, get, set};
 use hosted::{host, serve};
-use roles::contract::mib::{suite, walk};
+use roles::contract::mib::{set_suite, suite, walk};
 use roles::mib::{MibAccess, MibAccessProxy, Walk};
 use roles::varbind::VarValue::{Integer, Octets, TimeTicks};
 use roles::varbind::{ErrorStatus, Span, VarBinds, VarValue};
@@ -71,15 +71,46 @@ fn there_are_as_many_rows_as_interfaces_in_every_column() {
             assert_eq!(found, Integer(i32::try_from(number).unwrap()));
         });
         let rows = |entry: &[u32]| walk(&mib, act, entry).unwrap().len();
-        assert_eq!((rows(&IF_ENTRY), rows(&IF_X_ENTRY)), (18 * number, 13 * number));
+        assert_eq!((rows(&IF_ENTRY), rows(&IF_X_ENTRY)), (20 * number, 13 * number));
+        // Every interface is the highest or below one, and the lowest or above one.
+        assert!(rows(&[1, 3, 6, 1, 2, 1, 31, 1, 2]) >= number);
     });
 }
 
 #[test]
-fn nothing_can_be_written() {
+fn who_tells_can_be_written_and_names_cannot() {
     asked(|mib, act| {
-        let alias = binds(&[(&cell(&IF_X_ENTRY, 18, 1), Octets(b"new"))]);
-        assert_eq!(set(&mib, act, &alias), Err((ErrorStatus::NotWritable, 1)));
+        let lo = kernel("ifindex").parse().unwrap();
+        let tells = |row, value| binds(&[(&cell(&IF_X_ENTRY, 14, row), Integer(value))]);
+        let alias = binds(&[(&cell(&IF_X_ENTRY, 18, lo), Octets(b"new"))]);
+        set_suite(
+            &mib,
+            act,
+            &tells(lo, 2),
+            &[
+                (&tells(lo, 3), ErrorStatus::WrongValue, 1),
+                (&tells(0x7fff_ffff, 1), ErrorStatus::NoCreation, 1),
+                (&alias, ErrorStatus::NotWritable, 1),
+            ],
+        )
+        .unwrap();
+        // The suite wrote it again at its end.
+        get(&mib, act, &cell(&IF_X_ENTRY, 14, lo), |found| assert_eq!(found, Integer(2)));
+    });
+}
+
+#[test]
+fn a_link_is_brought_where_it_is_if_the_agent_may() {
+    asked(|mib, act| {
+        let lo = kernel("ifindex").parse().unwrap();
+        let present = get(&mib, act, &cell(&IF_ENTRY, 7, lo), |found| match found {
+            Integer(status) => status,
+            other => panic!("{other:?}"),
+        });
+        let status = |value| binds(&[(&cell(&IF_ENTRY, 7, lo), Integer(value))]);
+        let answer = set(&mib, act, &status(present));
+        assert!(matches!(answer, Ok(()) | Err((ErrorStatus::NotWritable, 1))), "{answer:?}");
+        assert_eq!(set(&mib, act, &status(3)), Err((ErrorStatus::WrongValue, 1)));
     });
 }
 

@@ -8,7 +8,8 @@
 //! Invariants: a module answers below its subtrees only, and what follows a name is greater than it,
 //! because columns are sorted when the [`Mib`] is made and rows when [`Rows`] are.
 //!
-//! In reading order: [`index`] turns typed indexes into the last arcs of a name; [`rows`] are a table's
+//! In reading order: [`index`] turns typed indexes into the last arcs of a name,
+//! [`inet`] those of addresses; [`rows`] are a table's
 //! rows, sorted by index; [`syntax`] is what a SET may write; [`objects`] declares scalars and tables;
 //! [`mib`] answers for them; [`store`] holds what SETs change; [`cache`] holds what was read from
 //! elsewhere; [`served`] makes a module of it all.
@@ -37,6 +38,7 @@
 //! ```
 
 pub mod index;
+pub mod inet;
 pub mod rows;
 pub mod syntax;
 
@@ -48,13 +50,14 @@ pub mod store;
 pub mod cache;
 pub mod served;
 
-pub use cache::{Cache, Scratch};
+pub use cache::{Cache, Part, Scratch, Source};
 pub use index::{Implied, Index, Octets, Oid};
+pub use inet::Inet;
 pub use mib::Mib;
 pub use objects::{Column, Creation, Scalars, Table};
 pub use rows::Rows;
-pub use served::Served;
-pub use store::Store;
+pub use served::{Served, Written, WrittenCell};
+pub use store::{Revision, Store};
 pub use syntax::{RowStatus, StorageType, Syntax};
 
 #[doc(hidden)]

@@ -221,6 +221,22 @@ impl<V: 'static, W: 'static> Mib<V, W> {
         binds: &VarBinds,
         which: Span,
     ) -> Result<(), MibError> {
+        self.write_concluding(before, draft, context, binds, which, |_| Ok(()))
+    }
+
+    /// The same; `conclude` has the draft when every binding is written and before rows settle.
+    ///
+    /// # Errors
+    /// As for `write`, and what `conclude` says.
+    pub fn write_concluding(
+        &self,
+        before: &W,
+        draft: &mut W,
+        context: &[u8],
+        binds: &VarBinds,
+        which: Span,
+        conclude: impl FnOnce(&mut W) -> Result<(), MibError>,
+    ) -> Result<(), MibError> {
         let mut touched: Vec<Touched> = Vec::new();
         for position in which.positions() {
             let refused = |status| MibError::at(status, position);
@@ -247,6 +263,7 @@ impl<V: 'static, W: 'static> Mib<V, W> {
                 }
             }
         }
+        conclude(draft)?;
         // As if at once (RFC 3416 §4.2.5): whether a row can be as it is now is asked after the last write.
         for row in touched {
             let settled = self.objects[row.objects].settle(before, draft, &row.key);

@@ -99,6 +99,23 @@ impl<I, R> Rows<I, R> {
         self.rows.iter().map(|row| &row.row)
     }
 
+    /// Leaves only the rows that are wanted.
+    pub fn retain(&mut self, mut wanted: impl FnMut(&R) -> bool) {
+        self.rows.retain(|row| wanted(&row.row));
+        let mut arcs = Vec::new();
+        for row in &mut self.rows {
+            let at = arcs.len();
+            arcs.extend_from_slice(&self.arcs[row.key.clone()]);
+            row.key = at..arcs.len();
+        }
+        self.arcs = arcs;
+    }
+
+    /// The rows to be changed, in order.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut R> {
+        self.rows.iter_mut().map(|row| &mut row.row)
+    }
+
     /// Where the index with these arcs is, or would be.
     pub(crate) fn find(&self, key: &[u32]) -> Result<usize, usize> {
         self.rows.binary_search_by(|row| compared(self.arcs_at(row), key))
@@ -171,6 +188,11 @@ mod tests {
                     model.insert(key, step);
                 } else {
                     prop_assert_eq!(rows.remove(&index), model.remove(&key));
+                }
+                if step % 7 == 6 {
+                    rows.retain(|row| row % 3 != 0);
+                    model.retain(|_, row| *row % 3 != 0);
+                    prop_assert_eq!(rows.arcs.len(), model.keys().map(|(len, _)| len + 1).sum::<usize>());
                 }
                 let found: Vec<_> = rows.iter().map(|(Octets(name), row)| (name, *row)).collect();
                 let expected: Vec<_> = model.iter().map(|((_, name), row)| (name.clone(), *row)).collect();

@@ -7,8 +7,9 @@
 //! A SET may come in several parts, each checked on the draft of the part before it; they are applied in the
 //! order in which they were checked, and undone the last first.
 //!
-//! Invariant: between the first check of a SET and its last cleanup no check of another one succeeds, so
-//! what was checked is what is applied. It never knows what is in the state.
+//! Invariants: between the first check of a SET and its last cleanup no check of another one succeeds, so
+//! what was checked is what is applied; no lock is held while a draft is written, because a draft may take
+//! calls of other modules. It never knows what is in the state.
 
 use roles::mib::{MibError, SetReference};
 use roles::varbind::ErrorStatus;
@@ -35,8 +36,8 @@ struct Pending<W> {
     parts: Vec<Part<W>>,
     /// Numbers parts, so that a reference finds its own only.
     number: u64,
-    /// Where the activity of the SET lives in memory.
-    place: usize,
+    /// Where the activity of the SET lives in memory; none where no SET is on its way.
+    place: Option<usize>,
     since: Duration,
 }
 
@@ -55,7 +56,7 @@ impl<W: Clone> Store<W> {
             pending: Mutex::new(Pending {
                 parts: Vec::new(),
                 number: 0,
-                place: 0,
+                place: None,
                 since: Duration::ZERO,
             }),
         }
@@ -80,6 +81,22 @@ impl<W: Clone> Store<W> {
         self.replace(None, Arc::new(state));
     }
 
+    /// Puts the same state in other words: a SET that is on its way goes on with them. False where the
+    /// state is another one by now.
+    pub fn restate(&self, from: &Arc<W>, to: W) -> bool {
+        let mut pending = self.pending();
+        let to = Arc::new(to);
+        let restated = self.replace(Some(from), Arc::clone(&to));
+        if restated {
+            let known =
+                pending.parts.iter_mut().flat_map(|part| [&mut part.before, &mut part.after]);
+            known
+                .filter(|known| Arc::ptr_eq(known, from))
+                .for_each(|known| *known = Arc::clone(&to));
+        }
+        restated
+    }
+
     /// Checks a SET, or a further part of it, on a draft of the state, and reserves the state for it.
     ///
     /// # Errors
@@ -90,27 +107,51 @@ impl<W: Clone> Store<W> {
         now: Duration,
         write: impl FnOnce(&W, &mut W) -> Result<(), MibError>,
     ) -> Result<SetReference, MibError> {
+        let (before, reservation) = self.reserve(act, now)?;
+        let mut draft = W::clone(&before);
+        write(&before, &mut draft)?;
+        let mut pending = self.pending();
+        if pending.place != Some(reservation.place) {
+            // It took so long that another SET took its place.
+            drop(pending);
+            return Err(refused(ErrorStatus::ResourceUnavailable));
+        }
+        pending.number += 1;
+        let number = pending.number;
+        let kept = act.keep(number);
+        let Ok(kept) = kept else {
+            drop(pending);
+            return Err(refused(ErrorStatus::ResourceUnavailable));
+        };
+        let reference = kept.of();
+        pending.since = now;
+        pending.parts.push(Part { number, reference, before, after: Arc::new(draft) });
+        // The reservation looks for itself whether it is needed.
+        drop(pending);
+        Ok(reference)
+    }
+
+    /// What a part of a SET is checked against, once no other SET can be on its way.
+    fn reserve(
+        &self,
+        act: &Activity,
+        now: Duration,
+    ) -> Result<(Arc<W>, Reservation<'_, W>), MibError> {
         let mut pending = self.pending();
         let place = std::ptr::from_ref(act).addr();
-        let further = pending.place == place && pending.parts.iter().all(|part| part.is_of(act));
-        if !further {
+        let ours = pending.place == Some(place);
+        if !(ours && pending.parts.iter().all(|part| part.is_of(act))) {
             // One activity at a time is in one place: whoever was here before is gone.
-            let gone = pending.place == place || now.saturating_sub(pending.since) >= ABANDONED;
-            if !pending.parts.is_empty() && !gone {
+            let gone = ours || now.saturating_sub(pending.since) >= ABANDONED;
+            if pending.place.is_some() && !gone {
                 return Err(refused(ErrorStatus::ResourceUnavailable));
             }
             pending.parts.clear();
         }
+        (pending.place, pending.since) = (Some(place), now);
         let last = pending.parts.last();
         let before = last.map_or_else(|| self.state(), |part| Arc::clone(&part.after));
-        let mut draft = W::clone(&before);
-        write(&before, &mut draft)?;
-        pending.number += 1;
-        let number = pending.number;
-        let reference = act.keep(number)?.of();
-        (pending.place, pending.since) = (place, now);
-        pending.parts.push(Part { number, reference, before, after: Arc::new(draft) });
-        Ok(reference)
+        Ok((before, Reservation { store: self, place }))
     }
 
     /// Puts the draft in the state's place.
@@ -121,11 +162,19 @@ impl<W: Clone> Store<W> {
         self.exchange(act, reference, ErrorStatus::CommitFailed, |part| (&part.before, &part.after))
     }
 
-    /// Puts the old state back.
+    /// Puts the old state back, or leaves it where nothing was applied: a module that failed in the middle
+    /// of applying is asked to undo, too.
     ///
     /// # Errors
     /// undoFailed: as for `apply`.
     pub fn undo(&self, act: &Activity, reference: SetReference) -> Result<(), MibError> {
+        let number = act.recall(reference.of::<u64>()).ok();
+        let state = self.state();
+        let is_unapplied =
+            |part: &Part<W>| Some(part.number) == number && Arc::ptr_eq(&part.before, &state);
+        if self.pending().parts.iter().any(is_unapplied) {
+            return Ok(());
+        }
         self.exchange(act, reference, ErrorStatus::UndoFailed, |part| (&part.after, &part.before))
     }
 
@@ -135,7 +184,9 @@ impl<W: Clone> Store<W> {
     /// The reference is of another activity.
     pub fn cleanup(&self, act: &Activity, reference: SetReference) -> Result<(), MibError> {
         let number = act.recall(reference.of::<u64>())?;
-        self.pending().parts.retain(|part| part.number != number);
+        let mut pending = self.pending();
+        pending.parts.retain(|part| part.number != number);
+        pending.free_unless_needed();
         Ok(())
     }
 
@@ -171,10 +222,55 @@ impl<W: Clone> Store<W> {
     }
 }
 
+/// The right to write a draft; the state is free again when nothing came of it, by a panic even.
+struct Reservation<'s, W: Clone> {
+    store: &'s Store<W>,
+    place: usize,
+}
+
+impl<W: Clone> Drop for Reservation<'_, W> {
+    fn drop(&mut self) {
+        let mut pending = self.store.pending();
+        if pending.place == Some(self.place) {
+            pending.free_unless_needed();
+        }
+    }
+}
+
+impl<W> Pending<W> {
+    fn free_unless_needed(&mut self) {
+        if self.parts.is_empty() {
+            self.place = None;
+        }
+    }
+}
+
 impl<W> Part<W> {
     /// Whether the activity that checked it is this one.
     fn is_of(&self, act: &Activity) -> bool {
         act.recall(self.reference.of::<u64>()) == Ok(self.number)
+    }
+}
+
+/// Numbers what outlasts the process, for `roles::settings::Persistence`: moves when that differs from what
+/// it was, and with nothing else.
+#[derive(Default)]
+pub struct Revision(Mutex<Option<(u64, u64)>>);
+
+impl Revision {
+    /// The number for a store, of which `hash` hashes what is kept; asked only when the store has changed.
+    pub fn of<W: Clone>(&self, store: &Store<W>, hash: impl FnOnce(&W) -> u64) -> u64 {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The number first: what changes afterwards is met the next time.
+        let revision = store.revision();
+        match *known {
+            Some((seen, number)) if seen == revision => number,
+            _ => {
+                let number = hash(&store.state());
+                *known = Some((revision, number));
+                number
+            }
+        }
     }
 }
 

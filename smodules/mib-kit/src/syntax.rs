@@ -20,6 +20,8 @@ pub enum Syntax {
     Octets(usize, usize),
     /// DisplayString with a range of lengths: NVT ASCII.
     DisplayString(usize, usize),
+    /// SnmpAdminString with a range of lengths: UTF-8.
+    AdminString(usize, usize),
     /// OBJECT IDENTIFIER.
     Oid,
     /// IpAddress.
@@ -62,6 +64,10 @@ impl Syntax {
                 within((low..=high).contains(&octets.len()), ErrorStatus::WrongLength)?;
                 within(octets.is_ascii(), ErrorStatus::WrongValue)
             }
+            (Syntax::AdminString(low, high), VarValue::Octets(octets)) => {
+                within((low..=high).contains(&octets.len()), ErrorStatus::WrongLength)?;
+                within(std::str::from_utf8(octets).is_ok(), ErrorStatus::WrongValue)
+            }
             _ => within(self.kind() == value.kind(), ErrorStatus::WrongType),
         }
     }
@@ -71,7 +77,9 @@ impl Syntax {
             Syntax::Integer(..) | Syntax::Enumeration(_) | Syntax::RowStatus => ValueKind::Integer,
             Syntax::Unsigned(..) => ValueKind::Gauge32,
             Syntax::TimeTicks => ValueKind::TimeTicks,
-            Syntax::Octets(..) | Syntax::DisplayString(..) => ValueKind::Octets,
+            Syntax::Octets(..) | Syntax::DisplayString(..) | Syntax::AdminString(..) => {
+                ValueKind::Octets
+            }
             Syntax::Oid => ValueKind::Oid,
             Syntax::IpAddress => ValueKind::IpAddress,
         }
@@ -109,7 +117,7 @@ pub fn test_and_increment(number: &mut i32, value: VarValue<'_>) -> Result<(), E
 macro_rules! enumeration {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ::s_sdk::value::Field)]
         pub enum $name {
             $($(#[$variant_doc])* $variant = $number,)*
         }
@@ -212,6 +220,10 @@ mod tests {
         assert_eq!(text.check(VarValue::Octets(b"\xffabc")), Err(ErrorStatus::WrongLength));
         assert_eq!(text.check(VarValue::Octets(b"\xff")), Err(ErrorStatus::WrongValue));
         assert_eq!(text.check(VarValue::Octets(b"abc")), Ok(()));
+        let name = Syntax::AdminString(1, 2);
+        assert_eq!(name.check(VarValue::Octets("ä".as_bytes())), Ok(()));
+        assert_eq!(name.check(VarValue::Octets(b"\xe4")), Err(ErrorStatus::WrongValue));
+        assert_eq!(name.check(VarValue::Octets(b"")), Err(ErrorStatus::WrongLength));
         assert_eq!(Syntax::Integer(1, 2).check(VarValue::Integer(3)), Err(ErrorStatus::WrongValue));
         assert_eq!(Syntax::Integer(1, 2).check(VarValue::Gauge32(1)), Err(ErrorStatus::WrongType));
         assert_eq!(Syntax::RowStatus.check(VarValue::Integer(3)), Err(ErrorStatus::WrongValue));

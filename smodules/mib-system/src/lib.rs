@@ -28,6 +28,9 @@ const SYSTEM: &[u32] = &[1, 3, 6, 1, 2, 1, 1];
 const SYS_OR_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 9, 1];
 const SNMP_SET: &[u32] = &[1, 3, 6, 1, 6, 3, 1, 1, 6];
 
+/// sysObjectID where nothing is configured: sagentdLinux of the SAGENT-MIB.
+const PRODUCT: &[u32] = &[1, 3, 6, 1, 4, 1, 32_473, 1, 1, 1];
+
 /// sysServices where nothing is configured: internet and applications, as hosts have.
 const SERVICES: i32 = 72;
 
@@ -145,8 +148,7 @@ impl Module for SystemMib {
         }
         let system = System {
             descr: Text::default(),
-            // zeroDotZero: nobody has registered this agent (RFC 2578 §8).
-            object_id: vec![0, 0],
+            object_id: PRODUCT.to_vec(),
             contact: Text::default(),
             name: Text::default(),
             location: Text::default(),
@@ -261,8 +263,11 @@ impl SystemMib {
             system.contact.configured = configured(&settings.contact);
             system.name.configured = configured(&settings.name);
             system.location.configured = configured(&settings.location);
-            system.object_id =
-                if settings.object_id.is_empty() { vec![0, 0] } else { settings.object_id.clone() };
+            system.object_id = if settings.object_id.is_empty() {
+                PRODUCT.to_vec()
+            } else {
+                settings.object_id.clone()
+            };
             let services = i32::try_from(settings.services).unwrap_or(SERVICES);
             system.services = if services == 0 { SERVICES } else { services };
         });

@@ -120,7 +120,7 @@ fn the_group_is_that_of_rfc_3418() {
         expected.extend((2..=4).flat_map(|column| [1, 2].map(|row| vec![9, 1, column, row])));
         assert_eq!(names, expected);
         let system = |number| [1, 3, 6, 1, 2, 1, 1, number, 0];
-        asked.is(&system(2), Oid(&[0, 0]));
+        asked.is(&system(2), Oid(&[1, 3, 6, 1, 4, 1, 32_473, 1, 1, 1]));
         asked.is(&system(3), TimeTicks(7700));
         asked.is(&system(4), Octets(b""));
         asked.is(&system(7), Integer(72));

@@ -20,7 +20,8 @@
 //! names to Blumenthal's extension, and its own 9.12.6.1.101 and .102 to Reeder's.
 
 use aes::cipher::{BlockCipherEncrypt, KeyInit, consts::U16};
-use aes::{Aes128, Aes192, Aes256};
+// Cipher feedback runs the cipher forward in both directions, so the key schedule backward is never needed.
+use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
 use cfb_mode::cipher::InnerIvInit;
 use cfb_mode::{Decryptor, Encryptor};
 use roles::privacy::{
@@ -118,9 +119,9 @@ impl PrivProtocol for PrivAes {
         salt.append(&own_salt)?;
         let (octets, iv) = (&mut cipher[start..], iv(clock, own_salt));
         match which {
-            Cipher::Aes128 => encrypt::<Aes128>(key, &iv, octets),
-            Cipher::Aes192 => encrypt::<Aes192>(key, &iv, octets),
-            Cipher::Aes256 => encrypt::<Aes256>(key, &iv, octets),
+            Cipher::Aes128 => encrypt::<Aes128Enc>(key, &iv, octets),
+            Cipher::Aes192 => encrypt::<Aes192Enc>(key, &iv, octets),
+            Cipher::Aes256 => encrypt::<Aes256Enc>(key, &iv, octets),
         }
         Ok(())
     }
@@ -142,9 +143,9 @@ impl PrivProtocol for PrivAes {
         plain.append(cipher)?;
         let (octets, iv) = (&mut plain[start..], iv(clock, salt));
         match which {
-            Cipher::Aes128 => decrypt::<Aes128>(key, &iv, octets),
-            Cipher::Aes192 => decrypt::<Aes192>(key, &iv, octets),
-            Cipher::Aes256 => decrypt::<Aes256>(key, &iv, octets),
+            Cipher::Aes128 => decrypt::<Aes128Enc>(key, &iv, octets),
+            Cipher::Aes192 => decrypt::<Aes192Enc>(key, &iv, octets),
+            Cipher::Aes256 => decrypt::<Aes256Enc>(key, &iv, octets),
         }
         Ok(())
     }

@@ -2,17 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap is a failed test")]
 
+#[path = "../../mib-kit/tests/hosted/engine.rs"]
+mod engine;
 #[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
 
-use hosted::{host, serve};
+use hosted::serve;
 use roles::community::{CommunitySecurity, CommunitySecurityProxy, MAX_COMMUNITY};
 use roles::error::Counter;
 use roles::security::{SecurityError, SecurityErrorKind};
 use roles::settings::{
     Community, CommunitySettings, Settings, SettingsProxy, Source, SystemSettings, write,
 };
-use s_proxy::Code;
+use s_proxy::{Code, Runtime, SwapControl};
 use s_sdk::{Activity, Buf};
 use security_community::S_MODULE;
 use std::time::{Duration, Instant};
@@ -21,6 +23,13 @@ const COMPONENT: &str = "security.community";
 const UDP: &[u32] = &[1, 3, 6, 1, 6, 1, 1];
 const HERE: &[u8] = &[10, 0, 0, 1, 0, 161];
 const THERE: &[u8] = &[192, 0, 2, 1, 0, 161];
+
+/// A runtime with an engine.
+fn host() -> (&'static Runtime, SwapControl) {
+    let (runtime, control) = hosted::host();
+    serve(&control, "engine", &engine::S_MODULE);
+    (runtime, control)
+}
 
 fn community(index: &str, community: &[u8], source: Option<Source>) -> Community {
     Community {

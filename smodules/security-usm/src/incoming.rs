@@ -163,9 +163,11 @@ impl Usm {
             block: privacy.map(|key| key.found.numbers.block_length as usize),
         };
         let largest = frame.largest_scoped_pdu(header.max_message_size as usize);
+        let kept = act.keep(asked)?;
+        place.asked = Some(kept);
         Ok(Accepted {
             max_response_size: u32::try_from(largest).unwrap_or(u32::MAX),
-            state: act.keep(asked)?.of(),
+            state: kept.of(),
         })
     }
 
@@ -197,7 +199,7 @@ impl Usm {
     fn has_come(&self, act: &Activity, user: &ActiveUser) -> bool {
         let protocols = Protocols::new(&self.host, act);
         let (auth, privacy) = {
-            let users = self.users();
+            let users = self.users.state();
             let Some(row) = users.get(&user.engine_id, &user.name) else { return false };
             (row.auth_protocol.clone(), row.priv_protocol.clone())
         };

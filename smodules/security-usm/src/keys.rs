@@ -3,8 +3,9 @@
 //! It computes nothing itself and keeps nothing: the snapshot keeps the keys. Invariant: every copy of a
 //! key that is made on the way is wiped.
 
-use crate::users::{Secret, UserRow, index_order, row_status};
+use crate::users::{Secret, UserRow, index_order};
 use crate::{Asked, MAX_KEY, MAX_NAME};
+use mib_kit::RowStatus;
 use roles::auth::{AuthError, AuthParameters, AuthProtocol, AuthProtocolProxy, MAX_PREPARED_KEY};
 use roles::privacy::{
     EngineTime, KeyExtension, PrivProtocol, PrivProtocolProxy, PrivacyParameters,
@@ -170,14 +171,14 @@ impl<'a> Protocols<'a> {
     }
 
     /// The active users of a table. Where a row had a password it has the key afterwards.
-    pub(crate) fn activate(&self, rows: &mut [UserRow], own_engine_id: &[u8]) -> Vec<ActiveUser> {
-        let active = rows.iter_mut().filter(|row| row.status == row_status::ACTIVE);
+    pub(crate) fn activate<'r>(
+        &self,
+        rows: impl Iterator<Item = &'r mut UserRow>,
+    ) -> Vec<ActiveUser> {
+        let active = rows.filter(|row| row.status == RowStatus::Active);
         active
             .filter(|row| row.name.len() <= MAX_NAME)
             .map(|row| {
-                if row.engine_id.is_empty() {
-                    row.engine_id = own_engine_id.to_vec();
-                }
                 let auth = self.auth_key(row);
                 let privacy = match auth {
                     _ if row.priv_protocol.is_empty() => Keyed::None,

@@ -4,7 +4,8 @@
 //! may see, and computes no code and no cipher: the modules `auth.*` and `priv.*` do. In the order in which
 //! a message meets the files: [`incoming`] proves it, [`window`] knows the clocks of other engines,
 //! [`size`] what fits in an answer, [`outgoing`] makes the answer. [`users`] is the table of users,
-//! [`keys`] turns it into the keys that messages are proven with, [`settings`] is where users come from.
+//! [`keys`] turns it into the keys that messages are proven with, [`settings`] is where users come from,
+//! [`mib`] shows and changes them as SNMP-USER-BASED-SM-MIB, with the new keys that [`key_change`] makes.
 //!
 //! Invariants:
 //! 1. A key is derived once, when its user comes or when the module for its protocol does, and is wiped
@@ -16,7 +17,9 @@
 //!    happened to the user since.
 
 pub mod incoming;
+pub mod key_change;
 pub mod keys;
+pub mod mib;
 pub mod outgoing;
 pub mod settings;
 pub mod size;
@@ -24,6 +27,7 @@ pub mod users;
 pub mod window;
 
 use keys::Snapshot;
+use mib_kit::{Mib, Revision, Store};
 use roles::engine::{Engine, EngineProxy};
 use roles::privacy::EngineTime;
 use roles::security::{
@@ -32,7 +36,8 @@ use roles::security::{
 };
 use s_sdk::error::CallErrorKind;
 use s_sdk::{
-    Activity, Buf, CallError, CarriesState, Host, Module, Plain, Refusal, State, s_module,
+    Activity, Buf, CallError, CarriesState, Handle, Host, Level, Module, Plain, Refusal, State,
+    s_module,
 };
 use scratch::Pool;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,10 +57,14 @@ pub struct Usm {
     engine: EngineProxy,
     /// The engine never changes it (contract of the engine, 1), so it is asked once.
     own_engine_id: OnceLock<Box<[u8]>>,
-    users: Mutex<Users>,
+    mib: Mib<Users, Users>,
+    users: Store<Users>,
+    revision: Revision,
     snapshot: RwLock<Arc<Snapshot>>,
     /// The number of the snapshot: what the path of a message looks at instead of the lock.
     generation: AtomicU64,
+    /// How many snapshots there were; held while one is put in place.
+    snapshots: Mutex<u64>,
     engines: Mutex<Engines>,
     pool: Pool<Place>,
 }
@@ -66,6 +75,8 @@ pub(crate) struct Place {
     seen: Option<Arc<Snapshot>>,
     salt: Buf,
     mac: Buf,
+    /// What the last message of the lane left in its activity.
+    asked: Option<Handle<Asked>>,
 }
 
 /// What an answer needs of its request (RFC 3414 §3.2 steps 2 and 10: cachedSecurityData). The keys are in
@@ -93,17 +104,15 @@ pub(crate) struct Asked {
 pub struct UsmState {
     /// The users, with their keys.
     pub users: Vec<UserRow>,
-    /// How often something changed that is kept over restarts.
-    pub revision: u64,
+    /// Configured users whom a SET has changed, of a configuration that has not come yet.
+    pub changed: Vec<UserRow>,
+    /// usmUserSpinLock.
+    pub spin_lock: i32,
     /// The clocks of other engines.
     pub engines: Vec<RemoteEngine>,
 }
 
 impl Usm {
-    fn users(&self) -> MutexGuard<'_, Users> {
-        self.users.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn engines(&self) -> MutexGuard<'_, Engines> {
         self.engines.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,25 +151,28 @@ impl Usm {
     /// # Errors
     /// The users changed faster than their keys could be derived.
     pub(crate) fn renew(&self, act: &Activity) -> Result<(), CallError> {
-        let own_engine_id = self.own_engine_id(act)?;
         // No lock is held while other modules are called: a caller may have to wait at their gates, for
         // activities that wait for the lock.
         for _attempt in 0..16 {
-            let (change, mut rows) = {
-                let users = self.users();
-                (users.change(), users.rows().to_vec())
+            let seen = self.users.state();
+            let mut rows = seen.rows.clone();
+            let active = keys::Protocols::new(&self.host, act).activate(rows.values_mut());
+            let mut snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+            // With keys where passwords were it is the same table.
+            let is_restated = !rows.values().eq(seen.rows());
+            let is_present = match is_restated {
+                true => self.users.restate(&seen, Users { rows, ..Users::clone(&seen) }),
+                false => Arc::ptr_eq(&seen, &self.users.state()),
             };
-            let active = keys::Protocols::new(&self.host, act).activate(&mut rows, own_engine_id);
-            let mut users = self.users();
-            if users.change() != change {
+            if !is_present {
                 continue;
             }
-            users.derived(rows);
-            let generation = users.next_snapshot();
+            *snapshots += 1;
+            let generation = *snapshots;
             let snapshot = Arc::new(Snapshot { generation, users: active });
             *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot.clone();
             self.generation.store(generation, Ordering::Release);
-            drop(users);
+            drop(snapshots);
             // Keys that are gone are not to wait in a place until its lane has work again.
             self.pool.each_free(|place| {
                 if place.seen.as_ref().is_some_and(|seen| seen.generation < generation) {
@@ -172,7 +184,7 @@ impl Usm {
         Err(CallError::new(CallErrorKind::Refused))
     }
 
-    /// Changes the table of users, as a SET or a document does, and shows the change to all activities.
+    /// Changes the table of users otherwise than by a SET, and shows the change to all activities.
     ///
     /// # Errors
     /// The keys could not be renewed; the table is changed nevertheless, and the next message renews them.
@@ -181,18 +193,32 @@ impl Usm {
         act: &Activity,
         change: impl FnOnce(&mut Users) -> R,
     ) -> Result<R, CallError> {
-        let answer = {
-            let mut users = self.users();
-            let answer = change(&mut users);
-            users.changed();
-            answer
-        };
-        if let Err(error) = self.renew(act) {
+        let mut answer = None;
+        self.users.update(|users| answer = Some(change(users)));
+        self.show(act)?;
+        answer.ok_or(CallError::new(CallErrorKind::Refused))
+    }
+
+    /// Shows a changed table of users to all activities that begin from now on.
+    ///
+    /// # Errors
+    /// The keys could not be renewed; then the next message renews them.
+    pub(crate) fn show(&self, act: &Activity) -> Result<(), CallError> {
+        let renewed = self.renew(act);
+        if renewed.is_err() {
             // As if there had never been a snapshot: whoever comes next makes one.
             self.generation.store(0, Ordering::Release);
-            return Err(error);
         }
-        Ok(answer)
+        renewed
+    }
+
+    /// Who sent the message that this activity serves, if it came through this security model.
+    pub(crate) fn requester(&self, act: &Activity) -> Option<Asked> {
+        // A handle finds what this very activity kept, or nothing, whoever left it in the place.
+        let recalled = |place: &Place| place.asked.and_then(|asked| act.recall(asked).ok());
+        let mut found = self.pool.with(act, |place| recalled(place));
+        self.pool.each_free(|place| found = found.or_else(|| recalled(place)));
+        found
     }
 }
 
@@ -200,7 +226,7 @@ impl Usm {
     component = "security.usm",
     version = "1.0.0",
     annotation = "RFC 3414: the User-based Security Model",
-    also(roles::settings::Settings, roles::settings::Persistence),
+    also(roles::settings::Settings, roles::settings::Persistence, roles::mib::MibAccess),
     carries_state
 )]
 impl SecurityModel for Usm {
@@ -244,13 +270,22 @@ impl SecurityModel for Usm {
 impl Module for Usm {
     fn init(host: Host) -> Result<Self, Refusal> {
         let engine = host.lookup("engine").map_err(|error| Refusal(format!("engine: {error}")))?;
+        // RFC 2579: a TestAndIncr begins anew somewhere else, so that no manager takes it for its own.
+        let mut random = [0; 4];
+        if let Err(error) = host.random(&mut random) {
+            host.log(Level::Warning, &format!("usmUserSpinLock begins at 0: {error}"));
+        }
+        let spin_lock = i32::from_be_bytes(random) & i32::MAX;
         Ok(Usm {
             host,
             engine,
             own_engine_id: OnceLock::new(),
-            users: Mutex::default(),
+            mib: mib::mib()?,
+            users: Store::new(Users { spin_lock, ..Users::default() }),
+            revision: Revision::default(),
             snapshot: RwLock::default(),
             generation: AtomicU64::new(0),
+            snapshots: Mutex::default(),
             engines: Mutex::default(),
             pool: Pool::default(),
         })
@@ -261,17 +296,18 @@ impl CarriesState for Usm {
     type State = UsmState;
 
     fn export(&self) -> UsmState {
-        let users = self.users();
+        let users = self.users.state();
         UsmState {
-            users: users.rows().to_vec(),
-            revision: users.revision(),
+            users: users.rows().cloned().collect(),
+            changed: users.changed.clone(),
+            spin_lock: users.spin_lock,
             engines: self.engines().rows().to_vec(),
         }
     }
 
     fn import(&self, state: UsmState) -> Result<(), Refusal> {
-        let UsmState { users, revision, engines } = state;
-        *self.users() = Users::with(users, revision);
+        let UsmState { users, changed, spin_lock, engines } = state;
+        self.users.update(|table| *table = Users::with(users, changed, spin_lock));
         *self.engines() = Engines::with(engines);
         Ok(())
     }

@@ -135,7 +135,7 @@ impl Usm {
     ) -> Result<(), SecurityError> {
         let own_engine_id = self.own_engine_id(act)?;
         let there = {
-            let users = self.users();
+            let users = self.users.state();
             users.get(own_engine_id, name).and_then(|row| row.at_engine(engine_id))
         };
         if let Some(row) = there {

@@ -5,18 +5,22 @@
 use crate::keys::Protocols;
 use crate::users::{Secret, UserRow, Users};
 use crate::{MAX_NAME, Usm};
+use mib_kit::StorageType;
 use roles::settings::{KeyForm, Persistence, Settings, User, UsmSettings};
 use s_sdk::value::Field;
 use s_sdk::{Activity, Buf, CallError};
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use zeroize::Zeroizing;
 
 /// RFC 3414 §11.2: a password has at least so many octets.
 const MIN_PASSWORD: usize = 8;
 
 /// What is kept over restarts.
 #[derive(Field)]
-struct Kept {
-    users: Vec<UserRow>,
+pub struct Kept {
+    /// The users that did not come with a document.
+    pub users: Vec<UserRow>,
 }
 
 impl Settings for Usm {
@@ -28,6 +32,9 @@ impl Settings for Usm {
     fn apply(&self, act: &Activity, document: &[u8], problems: &mut Buf) -> Result<u32, CallError> {
         let (rows, found) = self.read(act, document)?;
         if found.lines.is_empty() {
+            let mut rows = rows;
+            // Derived here, because what was changed since is told by the keys.
+            Protocols::new(&self.host, act).activate(rows.iter_mut());
             self.change_users(act, |users| users.configure(rows))?;
         }
         found.answer(problems)
@@ -36,19 +43,26 @@ impl Settings for Usm {
 
 impl Persistence for Usm {
     fn revision(&self, _act: &Activity) -> Result<u64, CallError> {
-        Ok(self.users().revision())
+        Ok(self.revision.of(&self.users, |users| {
+            let mut hash = DefaultHasher::new();
+            document(users).hash(&mut hash);
+            hash.finish()
+        }))
     }
 
     fn save(&self, _act: &Activity, kept: &mut Buf) -> Result<(), CallError> {
-        let users = self.users().to_keep();
-        Ok(kept.append(&roles::settings::write(&Kept { users }))?)
+        Ok(kept.append(&document(&self.users.state()))?)
     }
 
     fn restore(&self, act: &Activity, kept: &[u8]) -> Result<bool, CallError> {
         let Ok(Kept { users: rows }) = roles::settings::read(kept) else { return Ok(false) };
-        self.change_users(act, |users: &mut Users| users.restore(rows))?;
-        Ok(true)
+        self.change_users(act, |users: &mut Users| users.restore(rows))
     }
+}
+
+/// What outlasts the process, in memory that is wiped: it has keys in it.
+fn document(users: &Users) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(roles::settings::write(&Kept { users: users.to_keep() }))
 }
 
 /// What is wrong with a document.
@@ -98,18 +112,24 @@ impl Usm {
             }
             users.put(row);
         }
-        Ok((users.rows().to_vec(), problems))
+        Ok((users.rows().cloned().collect(), problems))
     }
 }
 
 fn row_of(user: &User, own_engine_id: &[u8]) -> UserRow {
     let engine_id = if user.engine_id.is_empty() { own_engine_id } else { &user.engine_id };
+    // RFC 3414 §5, usmUserStorageType: where there are keys, it must be possible to change them.
+    let has_keys = !user.auth_protocol.is_empty();
     UserRow {
+        storage: if has_keys { StorageType::Permanent } else { StorageType::ReadOnly },
         auth_protocol: user.auth_protocol.clone(),
         auth: Secret { form: user.auth_form, octets: user.auth_secret.clone() },
         priv_protocol: user.priv_protocol.clone(),
         privacy: Secret { form: user.priv_form, octets: user.priv_secret.clone() },
         is_configured: true,
+        is_cloned: true,
+        has_own_auth: true,
+        has_own_priv: true,
         ..UserRow::new(engine_id, user.name.as_bytes())
     }
 }

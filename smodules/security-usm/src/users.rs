@@ -1,34 +1,17 @@
 //! The table of users (RFC 3414 §5, usmUserTable), as it is configured, changed, carried and kept.
 //!
-//! It knows no module and derives nothing. Invariant: rows are in the order of the MIB's index, and no two
-//! have the same engineID and name.
+//! It knows no module and derives nothing. Invariants: rows are in the order of the MIB's index, and no two
+//! have the same engineID and name. A configured row is `readOnly`, or `permanent` where it has a key, which
+//! a SET may change (RFC 3414 §5, usmUserStorageType); such a change outlasts restarts and new
+//! configurations for as long as these bring the key that it replaced. A row that came by SET stays over
+//! every configuration.
 
+pub use mib_kit::StorageType;
+use mib_kit::{Octets, RowStatus, Rows};
 use roles::settings::KeyForm;
 use s_sdk::value::Field;
 use std::cmp::Ordering;
 use zeroize::Zeroize;
-
-/// Numbers of RowStatus (RFC 2579) that a row can have.
-pub mod row_status {
-    /// In use.
-    pub const ACTIVE: u32 = 1;
-    /// Complete, not in use.
-    pub const NOT_IN_SERVICE: u32 = 2;
-    /// Not complete yet.
-    pub const NOT_READY: u32 = 3;
-}
-
-/// Numbers of StorageType (RFC 2579).
-pub mod storage_type {
-    /// Gone after a restart.
-    pub const VOLATILE: u32 = 2;
-    /// Kept over restarts.
-    pub const NON_VOLATILE: u32 = 3;
-    /// Kept, and cannot be deleted.
-    pub const PERMANENT: u32 = 4;
-    /// Cannot be changed.
-    pub const READ_ONLY: u32 = 5;
-}
 
 /// A password or a key, wiped when it goes.
 #[derive(Clone, PartialEq, Eq, Field)]
@@ -76,11 +59,21 @@ pub struct UserRow {
     /// usmUserPublic.
     pub public: Vec<u8>,
     /// usmUserStorageType.
-    pub storage_type: u32,
+    pub storage: StorageType,
     /// usmUserStatus.
-    pub status: u32,
+    pub status: RowStatus,
     /// Whether a document brought it; otherwise a SET did.
     pub is_configured: bool,
+    /// Whether its keys are a user's whom it was cloned from: the first cloning counts.
+    pub is_cloned: bool,
+    /// Whether the authentication key is the row's own, and not only cloned.
+    pub has_own_auth: bool,
+    /// As `has_own_auth`.
+    pub has_own_priv: bool,
+    /// In a configured row: the key that a SET replaced.
+    pub auth_replaced: Secret,
+    /// As `auth_replaced`.
+    pub priv_replaced: Secret,
 }
 
 impl UserRow {
@@ -98,10 +91,50 @@ impl UserRow {
             privacy: Secret::NONE,
             priv_master: Secret::NONE,
             public: Vec::new(),
-            storage_type: storage_type::VOLATILE,
-            status: row_status::ACTIVE,
+            storage: StorageType::Volatile,
+            status: RowStatus::Active,
             is_configured: false,
+            is_cloned: false,
+            has_own_auth: false,
+            has_own_priv: false,
+            auth_replaced: Secret::NONE,
+            priv_replaced: Secret::NONE,
         }
+    }
+
+    /// What a SET makes.
+    pub(crate) fn made((Octets(engine_id), Octets(name)): &Index) -> Option<Self> {
+        let possible = ENGINE_ID.contains(&engine_id.len()) && NAME.contains(&name.len());
+        possible.then(|| UserRow {
+            storage: StorageType::NonVolatile,
+            status: RowStatus::NotReady,
+            ..UserRow::new(engine_id, name)
+        })
+    }
+
+    /// Its index in the MIB.
+    pub(crate) fn index(&self) -> Index {
+        (Octets(self.engine_id.clone()), Octets(self.name.clone()))
+    }
+
+    /// RFC 3414 §5, usmUserStatus: a user who has keys has his own before he is active.
+    pub(crate) fn is_complete(&self) -> bool {
+        let whole = |protocol: &[u32], has_own| protocol.is_empty() || has_own;
+        whole(&self.auth_protocol, self.has_own_auth)
+            && whole(&self.priv_protocol, self.has_own_priv)
+    }
+
+    /// Whether a SET can have made it, or can have changed it: what is kept may be anybody's.
+    fn is_possible(&self) -> bool {
+        let settled = match self.status {
+            RowStatus::Active | RowStatus::NotInService => self.is_configured || self.is_complete(),
+            RowStatus::NotReady => true,
+            RowStatus::CreateAndGo | RowStatus::CreateAndWait | RowStatus::Destroy => false,
+        };
+        settled
+            && ENGINE_ID.contains(&self.engine_id.len())
+            && NAME.contains(&self.name.len())
+            && (self.is_configured || self.storage.may_become(StorageType::NonVolatile))
     }
 
     /// The same user at another engine, if keys for it can be derived.
@@ -118,15 +151,59 @@ impl UserRow {
             engine_id: engine_id.to_vec(),
             auth: self.auth_master.clone(),
             privacy: self.priv_master.clone(),
-            storage_type: storage_type::VOLATILE,
+            storage: StorageType::Volatile,
+            // A copy: whoever changes the user of this engine changes that one alone.
+            auth_replaced: Secret::NONE,
+            priv_replaced: Secret::NONE,
+            public: Vec::new(),
             ..self.clone()
         })
     }
 
     fn is_kept(&self) -> bool {
-        !self.is_configured && self.storage_type >= storage_type::NON_VOLATILE
+        match self.is_configured {
+            true => self.is_changed(),
+            false => self.storage == StorageType::NonVolatile,
+        }
+    }
+
+    /// Whether a SET changed what was configured.
+    fn is_changed(&self) -> bool {
+        let replaced = [&self.auth_replaced, &self.priv_replaced];
+        replaced.iter().any(|key| key.form != KeyForm::None) || !self.public.is_empty()
+    }
+
+    /// Takes over what a SET has changed of the same row, where the configuration still brings what was
+    /// changed; the keys of both are derived.
+    fn change_as(&mut self, changed: &UserRow) {
+        let is_same = self.auth_protocol == changed.auth_protocol
+            && self.priv_protocol == changed.priv_protocol;
+        if !is_same {
+            return;
+        }
+        self.public.clone_from(&changed.public);
+        let Self { auth, auth_master, auth_replaced, privacy, priv_master, priv_replaced, .. } =
+            self;
+        for (key, master, replaced, theirs, their_replaced) in [
+            (auth, auth_master, auth_replaced, &changed.auth, &changed.auth_replaced),
+            (privacy, priv_master, priv_replaced, &changed.privacy, &changed.priv_replaced),
+        ] {
+            if their_replaced.form != KeyForm::None && key == their_replaced {
+                *replaced = std::mem::replace(key, theirs.clone());
+                *master = Secret::NONE;
+            }
+        }
     }
 }
+
+/// usmUserEngineID and usmUserName.
+pub(crate) type Index = (Octets, Octets);
+
+/// SnmpEngineID (RFC 3411 §5).
+const ENGINE_ID: std::ops::RangeInclusive<usize> = 5..=32;
+
+/// usmUserName.
+const NAME: std::ops::RangeInclusive<usize> = 1..=crate::MAX_NAME;
 
 /// The order of the MIB's index, whose parts have their length in front.
 pub fn index_order(one: (&[u8], &[u8]), other: (&[u8], &[u8])) -> Ordering {
@@ -139,113 +216,81 @@ pub fn index_order(one: (&[u8], &[u8]), other: (&[u8], &[u8])) -> Ordering {
         .then_with(|| one.1.cmp(other.1))
 }
 
-/// All users.
-#[derive(Default)]
+/// All users, and what SETs change besides.
+#[derive(Clone, Default)]
 pub struct Users {
-    rows: Vec<UserRow>,
-    /// Counts changes of any kind.
-    change: u64,
-    /// Counts changes of what is kept over restarts.
-    revision: u64,
-    /// Counts the snapshots that were made of it.
-    snapshots: u64,
-    /// What was to be kept when `revision` moved last.
-    kept: Vec<UserRow>,
+    pub(crate) rows: Rows<Index, UserRow>,
+    /// usmUserSpinLock.
+    pub(crate) spin_lock: i32,
+    /// Configured rows that a SET has changed, of a configuration that has not come yet.
+    pub(crate) changed: Vec<UserRow>,
 }
 
 impl Users {
-    /// Users from elsewhere.
-    pub fn with(rows: Vec<UserRow>, revision: u64) -> Self {
-        let mut users = Users { revision, ..Users::default() };
-        rows.into_iter().for_each(|row| users.put(row));
-        users.kept = users.to_keep();
-        users
-    }
-
     /// All of them, in the order of the MIB's index.
-    pub fn rows(&self) -> &[UserRow] {
-        &self.rows
-    }
-
-    fn find(&self, engine_id: &[u8], name: &[u8]) -> Result<usize, usize> {
-        let wanted = (engine_id, name);
-        self.rows.binary_search_by(|row| index_order((&row.engine_id, &row.name), wanted))
+    pub fn rows(&self) -> impl Iterator<Item = &UserRow> {
+        self.rows.values()
     }
 
     /// One of them.
     pub fn get(&self, engine_id: &[u8], name: &[u8]) -> Option<&UserRow> {
-        self.rows.get(self.find(engine_id, name).ok()?)
+        self.rows.get(&(Octets(engine_id.to_vec()), Octets(name.to_vec())))
     }
 
     /// Adds a user, or replaces him.
     pub fn put(&mut self, row: UserRow) {
-        match self.find(&row.engine_id, &row.name) {
-            Ok(at) => self.rows[at] = row,
-            Err(at) => self.rows.insert(at, row),
+        self.rows.insert(&row.index(), row);
+    }
+
+    /// Replaces all that documents brought, by rows whose keys are derived where they can be. What came by
+    /// SET stays, and wins over a row of the same index.
+    pub fn configure(&mut self, rows: Vec<UserRow>) {
+        let before: Vec<UserRow> = self.rows().filter(|row| row.is_configured).cloned().collect();
+        self.rows.retain(|row| !row.is_configured);
+        let waiting = std::mem::take(&mut self.changed);
+        for mut row in rows {
+            if self.get(&row.engine_id, &row.name).is_some() {
+                continue;
+            }
+            let same = |other: &&UserRow| {
+                other.engine_id == row.engine_id && other.name == row.name && other.is_changed()
+            };
+            if let Some(changed) = before.iter().chain(&waiting).find(same) {
+                row.change_as(changed);
+            }
+            self.put(row);
         }
     }
 
-    /// Removes a user.
-    pub fn remove(&mut self, engine_id: &[u8], name: &[u8]) -> Option<UserRow> {
-        Some(self.rows.remove(self.find(engine_id, name).ok()?))
-    }
-
-    /// Replaces all that documents brought. What came by SET stays, and wins over a row of the same index.
-    pub fn configure(&mut self, rows: Vec<UserRow>) {
-        self.rows.retain(|row| !row.is_configured);
-        for row in rows {
-            if self.get(&row.engine_id, &row.name).is_none() {
-                self.put(row);
+    /// Replaces all that came by SET; false if it cannot have, and then nothing has changed.
+    pub fn restore(&mut self, rows: Vec<UserRow>) -> bool {
+        let possible = rows.iter().all(UserRow::is_possible);
+        if possible {
+            self.rows.retain(|row| row.is_configured);
+            let (changed, made) = rows.into_iter().partition(|row| row.is_configured);
+            self.changed = changed;
+            made.into_iter().for_each(|row| self.put(row));
+            // Where the configuration is there already, it is changed as it was.
+            for changed in std::mem::take(&mut self.changed) {
+                match self.rows.get_mut(&changed.index()).filter(|row| row.is_configured) {
+                    Some(row) => row.change_as(&changed),
+                    None => self.changed.push(changed),
+                }
             }
         }
-    }
-
-    /// Replaces all that came by SET.
-    pub fn restore(&mut self, rows: Vec<UserRow>) {
-        self.rows.retain(|row| row.is_configured);
-        rows.into_iter().for_each(|row| self.put(row));
-        self.kept = self.to_keep();
+        possible
     }
 
     /// What outlasts the process.
     pub fn to_keep(&self) -> Vec<UserRow> {
-        self.rows.iter().filter(|row| row.is_kept()).cloned().collect()
+        let rows = self.rows().filter(|row| row.is_kept());
+        rows.chain(&self.changed).cloned().collect()
     }
 
-    /// A number that moves with every change.
-    pub fn change(&self) -> u64 {
-        self.change
-    }
-
-    /// A number that moves with every change of what outlasts the process.
-    pub fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    /// The number of a new snapshot, from 1.
-    pub(crate) fn next_snapshot(&mut self) -> u64 {
-        self.snapshots += 1;
-        self.snapshots
-    }
-
-    /// Rows were changed: counts it.
-    pub(crate) fn changed(&mut self) {
-        self.change += 1;
-        let kept = self.to_keep();
-        if kept != self.kept {
-            self.kept = kept;
-            self.revision += 1;
-        }
-    }
-
-    /// Takes the same rows back, with keys where passwords were.
-    pub(crate) fn derived(&mut self, rows: Vec<UserRow>) {
-        self.rows = rows;
-        let kept = self.to_keep();
-        if kept != self.kept {
-            self.kept = kept;
-            self.revision += 1;
-        }
+    /// Users from elsewhere, with those whose configuration has not come yet.
+    pub(crate) fn with(rows: Vec<UserRow>, changed: Vec<UserRow>, spin_lock: i32) -> Self {
+        let rows = rows.into_iter().map(|row| (row.index(), row)).collect();
+        Users { rows, spin_lock, changed }
     }
 }
 
@@ -253,12 +298,16 @@ impl Users {
 mod tests {
     use super::*;
 
-    fn row(engine_id: &[u8], name: &str, is_configured: bool, storage: u32) -> UserRow {
-        UserRow { is_configured, storage_type: storage, ..UserRow::new(engine_id, name.as_bytes()) }
+    fn row(engine_id: &[u8], name: &str, is_configured: bool, storage: StorageType) -> UserRow {
+        UserRow { is_configured, storage, ..UserRow::new(engine_id, name.as_bytes()) }
+    }
+
+    fn key(octet: u8) -> Secret {
+        Secret { form: KeyForm::Localized, octets: vec![octet; 16] }
     }
 
     fn names(users: &Users) -> Vec<&str> {
-        users.rows().iter().map(|row| std::str::from_utf8(&row.name).unwrap()).collect()
+        users.rows().map(|row| std::str::from_utf8(&row.name).unwrap()).collect()
     }
 
     #[test]
@@ -267,52 +316,94 @@ mod tests {
         for (engine_id, name) in
             [("engine2", "a"), ("engine", "bb"), ("engine", "c"), ("engine", "aa"), ("zzzzzz", "d")]
         {
-            users.put(row(engine_id.as_bytes(), name, false, storage_type::VOLATILE));
+            users.put(row(engine_id.as_bytes(), name, false, StorageType::Volatile));
         }
         assert_eq!(names(&users), ["c", "aa", "bb", "d", "a"]);
+        let sorted: Vec<_> = users.rows().map(|row| (&row.engine_id[..], &row.name[..])).collect();
+        assert!(sorted.is_sorted_by(|one, other| index_order(*one, *other).is_lt()));
         assert!(users.get(b"engine", b"bb").is_some() && users.get(b"engine", b"b").is_none());
-        assert!(users.remove(b"engine", b"bb").is_some() && users.get(b"engine", b"bb").is_none());
     }
 
     #[test]
-    fn documents_leave_what_came_by_set_and_the_revision_moves_with_what_is_kept_only() {
+    fn documents_leave_what_came_by_set_and_what_came_by_set_is_kept() {
         let mut users = Users::default();
-        users.put(row(b"engine", "set", false, storage_type::NON_VOLATILE));
-        users.changed();
-        assert_eq!((users.change(), users.revision()), (1, 1));
-        users.put(row(b"engine", "passing", false, storage_type::VOLATILE));
-        users.changed();
-        let documented = |name| row(b"engine", name, true, storage_type::VOLATILE);
+        users.put(row(b"engine", "set", false, StorageType::NonVolatile));
+        users.put(row(b"engine", "passing", false, StorageType::Volatile));
+        let documented = |name| row(b"engine", name, true, StorageType::ReadOnly);
         users.configure(vec![documented("one"), documented("set")]);
-        users.changed();
-        assert_eq!((users.change(), users.revision()), (3, 1));
         assert!(users.get(b"engine", b"set").is_some_and(|row| !row.is_configured));
         users.configure(vec![documented("two")]);
         assert_eq!(names(&users), ["set", "two", "passing"]);
-        // Restored elsewhere, and carried.
+        // Restored elsewhere.
         let mut other = Users::default();
         other.configure(vec![documented("two")]);
-        other.restore(users.to_keep());
-        other.changed();
-        assert_eq!((names(&other), other.revision()), (vec!["set", "two"], 0));
-        let mut carried = Users::with(users.rows().to_vec(), users.revision());
-        carried.changed();
-        assert_eq!((names(&carried), carried.revision()), (names(&users), 1));
-        carried.remove(b"engine", b"set");
-        carried.changed();
-        assert_eq!(carried.revision(), 2);
+        assert!(other.restore(users.to_keep()));
+        assert_eq!(names(&other), ["set", "two"]);
+        // What no SET can have made is nobody's.
+        for wrong in [
+            row(b"engine", "", false, StorageType::NonVolatile),
+            row(b"eng", "user", false, StorageType::NonVolatile),
+            row(b"engine", "user", false, StorageType::ReadOnly),
+            UserRow {
+                auth_protocol: vec![1, 3],
+                ..row(b"engine", "u", false, StorageType::Volatile)
+            },
+        ] {
+            assert!(!other.restore(vec![wrong]));
+        }
+        assert_eq!(names(&other), ["set", "two"]);
+    }
+
+    #[test]
+    fn a_changed_key_stays_until_the_configuration_brings_another_one() {
+        let documented = |octet| UserRow {
+            auth_protocol: vec![1, 3],
+            auth: key(octet),
+            auth_master: Secret { form: KeyForm::Master, octets: vec![octet] },
+            has_own_auth: true,
+            ..row(b"engine", "user", true, StorageType::Permanent)
+        };
+        let mut users = Users::default();
+        users.configure(vec![documented(1)]);
+        assert!(users.to_keep().is_empty());
+        users.put(UserRow {
+            auth: key(2),
+            auth_master: Secret::NONE,
+            auth_replaced: key(1),
+            ..documented(1)
+        });
+        let kept = users.to_keep();
+        let has = |users: &Users| users.get(b"engine", b"user").unwrap().auth.octets[0];
+        users.configure(vec![documented(1)]);
+        assert_eq!((has(&users), users.to_keep().len()), (2, 1), "the same configuration again");
+        for configured_first in [false, true] {
+            let mut started = Users::default();
+            if configured_first {
+                started.configure(vec![documented(1)]);
+            }
+            assert!(started.restore(kept.clone()));
+            assert!(started.to_keep() == kept, "nothing is lost before the configuration comes");
+            started.configure(vec![documented(1)]);
+            assert_eq!(has(&started), 2);
+            let row = started.get(b"engine", b"user").unwrap();
+            assert!(row.auth_master == Secret::NONE, "no other engine is reached by the old one");
+        }
+        users.configure(vec![documented(3)]);
+        assert_eq!((has(&users), users.to_keep().len()), (3, 0), "the operator has the last word");
+        users.configure(vec![documented(1)]);
+        assert_eq!(has(&users), 1, "and a change does not come back");
     }
 
     #[test]
     fn a_user_is_taken_to_another_engine_where_there_is_a_key_to_derive_from() {
-        let mut user = row(b"engine", "user", true, storage_type::NON_VOLATILE);
+        let mut user = row(b"engine", "user", true, StorageType::Permanent);
         assert!(user.at_engine(b"other").is_some(), "without keys there is nothing to derive");
         user.auth_protocol = vec![1, 3];
-        user.auth = Secret { form: KeyForm::Localized, octets: vec![1; 16] };
+        user.auth = key(1);
         assert!(user.at_engine(b"other").is_none());
         user.auth_master = Secret { form: KeyForm::Master, octets: vec![2; 16] };
         let there = user.at_engine(b"other").unwrap();
         assert_eq!((&there.engine_id[..], there.auth.octets[0]), (&b"other"[..], 2));
-        assert!(there.storage_type == storage_type::VOLATILE);
+        assert_eq!(there.storage, StorageType::Volatile);
     }
 }

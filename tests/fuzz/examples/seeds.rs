@@ -136,6 +136,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         OwnedMessage::decode(&message.encode())?;
         keep("wire", name, &message.encode())?;
     }
+
+    // Everything that comes in a recorded conversation.
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conversations/recorded");
+    for entry in fs::read_dir(recorded)? {
+        let path = entry?.path();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let inputs = s_conversations::script::inputs(&fs::read_to_string(&path)?)?;
+        for (number, input) in (1..).zip(&inputs) {
+            keep("engine", &format!("{stem}-{number}"), input)?;
+        }
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It never installs anything that is present, never asks for a password, and never adds a source.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::steps::{Failure, Plan, Step};
@@ -12,6 +12,7 @@ use crate::steps::{Failure, Plan, Step};
 pub(crate) enum Door {
     Test,
     Fuzz,
+    Bench,
 }
 
 struct Package {
@@ -37,6 +38,30 @@ const PACKAGES: &[Package] = &[
         program: "snmpget",
         reason: "the agent is asked with net-snmp's own tools",
         needed_by: &[Door::Test],
+    },
+    Package {
+        name: "snmptrapd",
+        program: "snmptrapd",
+        reason: "the agent's notifications are received, and acknowledged, by net-snmp's own daemon",
+        needed_by: &[Door::Test],
+    },
+    Package {
+        name: "snmpd",
+        program: "snmpd",
+        reason: "the agent is compared with net-snmp's, which tests start by hand",
+        needed_by: &[Door::Test],
+    },
+    Package {
+        name: "tshark",
+        program: "tshark",
+        reason: "what the agent sends is read by Wireshark",
+        needed_by: &[Door::Test],
+    },
+    Package {
+        name: "snmpd",
+        program: "snmpd",
+        reason: "the agent is measured beside net-snmp's",
+        needed_by: &[Door::Bench],
     },
 ];
 
@@ -114,8 +139,11 @@ fn is_root() -> bool {
 }
 
 pub(crate) fn on_path(program: &str) -> bool {
+    // Daemons live where only root's path leads.
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| is_executable(&folder.join(program)))
+    std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
+        .any(|folder| is_executable(&folder.join(program)))
 }
 
 fn is_executable(file: &Path) -> bool {

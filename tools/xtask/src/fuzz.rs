@@ -76,6 +76,13 @@ const TARGETS: &[Target] = &[
         // Every construct a few times, and lengths of one, two and three octets.
         longest: 1024,
     },
+    Target {
+        name: "engine",
+        attacks: "the whole engine with linked modules: a datagram in, at most one sound answer out",
+        // A request runs through a dozen modules.
+        runs: 100_000,
+        longest: 1024,
+    },
 ];
 
 #[derive(Args)]

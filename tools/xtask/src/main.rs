@@ -66,7 +66,7 @@ enum Command {
         #[arg(long, default_value_t = 20)]
         fuzz_seconds: u32,
     },
-    /// Measure the runtime on this machine.
+    /// Measure the runtime, or the agent, on this machine.
     #[command(subcommand)]
     Bench(Bench),
     /// Run the transaction under random faults, from a seed.
@@ -84,6 +84,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Build the release modules under smodules/ and pack them, unsigned, into target/packages.
     Package,
+    /// Write the manual pages of sagentd and swapctl into target/man.
+    Man,
     /// Run the tests and let them rewrite their expectations; review the result as a diff.
     ///
     /// Sets UPDATE_GOLDEN=1 for our own expectations and TRYBUILD=overwrite for the compiler's
@@ -98,15 +100,19 @@ enum Command {
 #[derive(Subcommand)]
 enum Bench {
     /// Calls, gate, swaps, blackouts and what 10,000 swaps leave behind, beside `Box<dyn Trait>`.
-    Runtime(RuntimeBench),
+    Runtime(BenchOptions),
+    /// sagentd beside the system's snmpd: rates, latencies, processor time, memory, start.
+    ///
+    /// Both are started by the bench on ports of their own; a running snmpd is left alone.
+    Agent(BenchOptions),
 }
 
 #[derive(Args)]
-struct RuntimeBench {
+struct BenchOptions {
     /// Write all measurements to FILE as one JSON object.
     #[arg(long, value_name = "FILE")]
     json: PathBuf,
-    /// Rewrite the table in docs/performance.md from this run.
+    /// Rewrite the committed baseline, and the table in docs/ from this run.
     #[arg(long)]
     write_docs: bool,
     /// Further arguments, handed to the benchmark as they are.
@@ -142,7 +148,20 @@ fn run(command: &Command, workspace: &Workspace) -> Result<(), Failure> {
             debian::ensure(Door::Fuzz)?;
             Plan::new(ci_steps(workspace, *fuzz_seconds)?).run()
         }
-        Command::Bench(Bench::Runtime(bench)) => Plan::new(bench_steps(workspace, bench)?).run(),
+        Command::Bench(Bench::Runtime(options)) => {
+            // The modules that the benchmark swaps are examples of the same package.
+            let modules = ["build", "--release", "-p", "s-tests", "--examples"];
+            let modules = workspace.cargo("modules to swap").args(modules);
+            let measure = bench_step(workspace, "s-tests", "bench-runtime", options)?;
+            Plan::new(vec![modules, measure]).run()
+        }
+        Command::Bench(Bench::Agent(options)) => {
+            debian::ensure(Door::Bench)?;
+            let agent = ["build", "--release", "-p", "sagentd", "--bin", "sagentd"];
+            let agent = workspace.cargo("the agent").args(agent);
+            let measure = bench_step(workspace, "s-load", "bench-agent", options)?;
+            Plan::new(vec![agent, measure]).run()
+        }
         Command::Sim { seed, rounds } => {
             Plan::new(vec![simulation(workspace, *seed, *rounds)]).run()
         }
@@ -151,6 +170,7 @@ fn run(command: &Command, workspace: &Workspace) -> Result<(), Failure> {
             Plan::new(fuzz::steps(workspace, options)?).run()
         }
         Command::Package => package(workspace),
+        Command::Man => Plan::new(manual_steps(workspace)).run(),
         Command::Golden => {
             Plan::new(vec![tests(workspace).env("UPDATE_GOLDEN", "1").env("TRYBUILD", "overwrite")])
                 .run()
@@ -219,32 +239,28 @@ fn simulation(workspace: &Workspace, seed: u64, rounds: u32) -> Step {
     ])
 }
 
-fn bench_steps(workspace: &Workspace, bench: &RuntimeBench) -> Result<Vec<Step>, Failure> {
+/// Builds a benchmark and runs it.
+fn bench_step(
+    workspace: &Workspace,
+    package: &str,
+    program: &str,
+    options: &BenchOptions,
+) -> Result<Step, Failure> {
     // Steps run at the root; the caller named the file from where they stand.
-    let json = std::path::absolute(&bench.json).map_err(|source| Failure::Io {
+    let json = std::path::absolute(&options.json).map_err(|source| Failure::Io {
         what: "cannot resolve",
-        path: bench.json.clone(),
+        path: options.json.clone(),
         source,
     })?;
     let mut measure = workspace
         .cargo("benchmark")
-        .args(["run", "--release", "-p", "s-tests", "--bin", "bench-runtime"])
+        .args(["run", "--release", "-p", package, "--bin", program])
         .args(["--", "--json"])
         .arg(json);
-    if bench.write_docs {
+    if options.write_docs {
         measure = measure.arg("--write-docs");
     }
-    Ok(vec![
-        // The modules that the benchmark swaps are examples of the same package.
-        workspace.cargo("modules to swap").args([
-            "build",
-            "--release",
-            "-p",
-            "s-tests",
-            "--examples",
-        ]),
-        measure.args(&bench.rest),
-    ])
+    Ok(measure.args(&options.rest))
 }
 
 /// Builds every module, then packs each; two plans, because the second needs the first's files.
@@ -273,6 +289,15 @@ fn package(workspace: &Workspace) -> Result<(), Failure> {
     Plan::new(pack.collect()).run()?;
     println!("xtask: unsigned packages are in {}", packages.display());
     Ok(())
+}
+
+/// Each program writes its own pages, from the text of its `--help`.
+fn manual_steps(workspace: &Workspace) -> Vec<Step> {
+    let folder = workspace.target_dir.join("man");
+    let pages = |program: &str| {
+        workspace.cargo(program).args(["run", "-q", "-p", program, "--", "man"]).arg(&folder)
+    };
+    vec![pages("sagentd"), pages("swapctl")]
 }
 
 fn tidy_step(workspace: &Workspace) -> Step {

@@ -6,7 +6,8 @@
 use super::Broken;
 use crate::access::{AccessControl, AccessError, AccessErrorKind, Asking, ViewReference, ViewType};
 use crate::varbind::SecurityLevel;
-use s_sdk::Activity;
+use s_sdk::error::CallErrorKind;
+use s_sdk::{Activity, List};
 
 const LEVELS: [SecurityLevel; 3] =
     [SecurityLevel::NoAuthNoPriv, SecurityLevel::AuthNoPriv, SecurityLevel::AuthPriv];
@@ -43,7 +44,8 @@ pub fn suite(
     checked.refuses_references()?;
     checked.answers()?;
     checked.gives_the_first_reason()?;
-    checked.agrees_with_itself()
+    checked.agrees_with_itself()?;
+    checked.passes_nothing_over()
 }
 
 struct Checked<'a> {
@@ -111,6 +113,27 @@ impl Checked<'_> {
             let answer = self.access.is_access_allowed(self.act, asking, name, context, &[1, 3]);
             refused(1, kind, &what, answer)?;
             refused(2, kind, &what, self.access.find_view(self.act, asking, name, context))?;
+        }
+        Ok(())
+    }
+
+    /// Sentence 6, from every name to every other.
+    fn passes_nothing_over(&self) -> Result<(), Broken> {
+        let Configured { security_name, context_name, asking, inside, outside, .. } =
+            *self.configured;
+        let failed = |error: AccessError| broken(6, error.to_string());
+        let found = self.access.find_view(self.act, asking, security_name, context_name);
+        let view = found.map_err(failed)?;
+        let mut next = List::new();
+        for from in inside.iter().chain(outside) {
+            next.clear();
+            let there_is = match self.access.next_in_view(self.act, view, from, &mut next) {
+                Err(error) if error.detail == CallErrorKind::NotUnderstood as u32 => return Ok(()),
+                answer => answer.map_err(failed)?,
+            };
+            check(6, !there_is || *next >= **from, || format!("{:?} after {from:?}", &next[..]))?;
+            let passed = inside.iter().find(|name| *name >= from && (!there_is || ***name < *next));
+            check(6, passed.is_none(), || format!("{passed:?} is passed over from {from:?} on"))?;
         }
         Ok(())
     }

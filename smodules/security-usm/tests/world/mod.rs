@@ -399,7 +399,7 @@ impl Manager<'_> {
         localized.to_vec()
     }
 
-    fn priv_key(&self, (auth, privacy): (&[u32], &[u32]), engine_id: &[u8]) -> Vec<u8> {
+    pub(crate) fn priv_key(&self, (auth, privacy): (&[u32], &[u32]), engine_id: &[u8]) -> Vec<u8> {
         let mut key = self.key(auth, PRIV_PASSWORD, engine_id);
         let length = if privacy == AES_256 || privacy == AES_256_C { 32 } else { 16 };
         if key.len() < length && privacy == AES_256 {

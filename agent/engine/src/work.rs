@@ -1,0 +1,102 @@
+//! What one request may cost: which modules are asked, who looks on meanwhile, and how often a walk goes on
+//! past what is not for its sender.
+
+use crate::dispatch::Engine;
+use crate::pace::{Patience, Progress};
+use crate::registry::Range;
+use roles::mib::{MibAccessProxy, MibError};
+use roles::varbind::ErrorStatus;
+use std::cell::Cell;
+
+/// The work for one request.
+pub(crate) struct Work<'a> {
+    engine: &'a Engine,
+    patience: Patience,
+    progress: Option<&'a Progress>,
+    steps: Cell<u32>,
+    is_left: Cell<bool>,
+    is_exhausted: Cell<bool>,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(
+        engine: &'a Engine,
+        patience: Patience,
+        progress: Option<&'a Progress>,
+    ) -> Self {
+        Work {
+            engine,
+            patience,
+            progress,
+            steps: Cell::new(0),
+            is_left: Cell::new(false),
+            is_exhausted: Cell::new(false),
+        }
+    }
+
+    /// Whether a module is asked now. If not, the request is left for later, or the answer is genErr.
+    pub(crate) fn may_ask(&self, range: &Range) -> bool {
+        if !self.engine.pace.is_slow(range.component) || self.patience == Patience::Waiting {
+            return true;
+        }
+        self.is_left.set(self.patience == Patience::Leaving);
+        false
+    }
+
+    /// Asks a module, unless it is slow and this request does not wait for it.
+    #[inline]
+    pub(crate) fn ask<T>(
+        &self,
+        range: &Range,
+        call: impl FnOnce(&MibAccessProxy) -> Result<T, MibError>,
+    ) -> Result<T, MibError> {
+        if !self.may_ask(range) {
+            return Err(MibError { status: ErrorStatus::GenErr, index: 0, call: 0 });
+        }
+        self.call(range, call)
+    }
+
+    /// Calls a module, come what may.
+    #[inline]
+    pub(crate) fn call<T>(
+        &self,
+        range: &Range,
+        call: impl FnOnce(&MibAccessProxy) -> Result<T, MibError>,
+    ) -> Result<T, MibError> {
+        if let Some(progress) = self.progress {
+            progress.enter(range.component);
+        }
+        let answer = if self.patience == Patience::Leaving {
+            call(&range.module)
+        } else {
+            let before = self.engine.facts.now();
+            let answer = call(&range.module);
+            let took = self.engine.facts.now().saturating_sub(before);
+            self.engine.pace.took(range.component, took);
+            answer
+        };
+        if let Some(progress) = self.progress {
+            progress.leave();
+        }
+        answer
+    }
+
+    /// Goes on past a name that is not for the sender, if this request may.
+    pub(crate) fn may_step(&self) -> bool {
+        let most = self.engine.limits.max_steps;
+        self.steps.set(self.steps.get() + 1);
+        let may = most == 0 || self.steps.get() <= most;
+        self.is_exhausted.set(!may);
+        may
+    }
+
+    /// The request is left for later.
+    pub(crate) fn is_left(&self) -> bool {
+        self.is_left.get()
+    }
+
+    /// The request went past as much as it may.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.is_exhausted.get()
+    }
+}

@@ -1,0 +1,126 @@
+//! The same datagrams to snmpd and to this agent, with the same `snmpd.conf`; what both answer is compared.
+//!
+//! Each answer that differs is in `differences.toml`, with what either side says, who is right by which
+//! section of which RFC, and why the other is not followed. A difference that is not there fails, and so
+//! does an entry whose difference is gone or another by now. With `DIFFERENCES=print` in the environment the
+//! test prints the entries that are missing instead, without their explanation.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
+
+mod cases;
+
+use cases::{CONFIGURATION, Case, SYS_LOCATION, SYS_NAME, bulks, reads, refusals, sets, v2c, v3};
+use s_interop::ber::{self, binding, octets, pdu, tag};
+use s_interop::{Server, exchange};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+/// A difference that is explained.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Difference {
+    /// The case; several cases where they differ in the same way.
+    cases: Vec<String>,
+    /// What snmpd answers.
+    snmpd: String,
+    /// What this agent answers.
+    sagentd: String,
+    /// Who is right: snmpd, sagentd, both, or neither.
+    right: String,
+    /// By which section of which RFC, and why.
+    why: String,
+}
+
+#[derive(Deserialize)]
+struct Differences {
+    difference: Vec<Difference>,
+}
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/differences.toml");
+
+fn explained() -> BTreeMap<String, (String, String)> {
+    let text = std::fs::read_to_string(FILE).unwrap();
+    let all: Differences = toml::from_str(&text).unwrap_or_else(|error| panic!("{FILE}: {error}"));
+    let mut explained = BTreeMap::new();
+    for difference in all.difference {
+        let sides = ["snmpd", "sagentd", "both", "neither"];
+        assert!(
+            sides.contains(&&difference.right[..]),
+            "{:?}: `right` is one of {sides:?}",
+            difference.cases
+        );
+        assert!(difference.why.contains("RFC"), "{:?}: `why` names no RFC", difference.cases);
+        for case in difference.cases {
+            let answers = (difference.snmpd.clone(), difference.sagentd.clone());
+            assert!(explained.insert(case.clone(), answers).is_none(), "{case}: explained twice");
+        }
+    }
+    explained
+}
+
+#[test]
+fn both_agents_answer_the_same_or_the_difference_is_explained() {
+    let cases: Vec<Case> =
+        [reads(), bulks(), refusals(), v3(), sets()].into_iter().flatten().collect();
+    let unique: BTreeSet<&str> = cases.iter().map(|case| &case.name[..]).collect();
+    assert_eq!(unique.len(), cases.len(), "two cases have one name");
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("agent.conf");
+    std::fs::write(&file, CONFIGURATION).unwrap();
+    let snmpd = Server::snmpd(&file, &directory.path().join("persistent"));
+    let sagentd = Server::sagentd(s_interop::agent(), &file, &directory.path().join("state"));
+    // The same variables have the same values to begin with.
+    for name in [SYS_NAME, SYS_LOCATION] {
+        let set = v2c(pdu(tag::SET, 1, 0, 0, &[binding(name, octets("at first"))])).octets();
+        for server in [&snmpd, &sagentd] {
+            let answer = exchange(server.address, &set, Duration::from_secs(5));
+            assert!(ber::in_words(answer.as_deref()).contains("error 0 at 0"));
+        }
+    }
+
+    let mut explained = explained();
+    let (mut wrong, mut answered, print) =
+        (Vec::new(), 0, std::env::var_os("DIFFERENCES").is_some());
+    for case in &cases {
+        let [theirs, ours] = [&snmpd, &sagentd].map(|server| ask(server, &case.datagram));
+        answered += usize::from(theirs != "nothing");
+        let told = explained.remove(&case.name);
+        if theirs == ours {
+            if told.is_some() {
+                wrong.push(format!("{}: explained, but both answer {ours}", case.name));
+            }
+        } else if told.is_none_or(|told| told != (theirs.clone(), ours.clone())) {
+            if print {
+                println!(
+                    "[[difference]]\ncases = [{:?}]\nsnmpd = '''{theirs}'''\n\
+                     sagentd = '''{ours}'''\nright = \"\"\nwhy = \"\"\n",
+                    case.name
+                );
+            }
+            wrong.push(format!("{}:\n  snmpd:   {theirs}\n  sagentd: {ours}", case.name));
+        }
+    }
+    wrong.extend(
+        explained.into_keys().map(|case| format!("{case}: explained, and there is no such case")),
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} unexplained, see {}:\n{}",
+        wrong.len(),
+        Path::new(FILE).display(),
+        wrong.join("\n")
+    );
+    assert!(
+        answered > 100,
+        "snmpd answered {answered} only: what is compared must not all be silence"
+    );
+}
+
+/// What a server answers. Silence is asked for twice, because a datagram may get lost.
+fn ask(server: &Server, datagram: &[u8]) -> String {
+    let answer = exchange(server.address, datagram, Duration::from_millis(150))
+        .or_else(|| exchange(server.address, datagram, Duration::from_millis(400)));
+    ber::in_words(answer.as_deref())
+}

@@ -1,0 +1,273 @@
+//! The snmpCommunityTable (RFC 3584 §5.3) row by row, as SNMP shows and changes it, and what of it has effect.
+//!
+//! It admits nobody: [`crate::table`] is made of what is active here. Invariants: a row that was configured
+//! is `readOnly`, so nobody changes it but the next configuration; a row that came by SET stays over every
+//! configuration, and is kept over restarts unless it is `volatile`. A configured community is never shown.
+
+use mib_kit::syntax::octets;
+use mib_kit::{
+    Column, Creation, Implied, Mib, Octets, RowStatus, Rows, StorageType, Syntax, Table,
+};
+use roles::community::MAX_COMMUNITY;
+use roles::settings::{Community, CommunitySettings};
+use roles::varbind::{ErrorStatus, VarValue};
+use s_sdk::Refusal;
+use s_sdk::value::Field;
+
+/// snmpCommunityEntry.
+pub(crate) const ENTRY: &[u32] = &[1, 3, 6, 1, 6, 3, 18, 1, 1, 1];
+
+/// snmpCommunityContextEngineID.
+pub(crate) const CONTEXT_ENGINE_ID: u32 = 4;
+
+/// What a configured row with sources shows as its snmpCommunityTransportTag: sources are networks, which
+/// no tag can say, and an empty tag would say that there are none.
+const SOURCES_TAG: &[u8] = b"configured-sources";
+
+/// StorageType: a SET makes no row that another SET could not remove.
+const STORAGE: Syntax = Syntax::Enumeration(&[2, 3]);
+
+/// snmpCommunityIndex.
+pub(crate) type Index = Implied<Octets>;
+
+/// A row.
+#[derive(Clone, PartialEq, Eq, Field)]
+pub(crate) struct Row {
+    pub(crate) index: String,
+    /// snmpCommunityName; none before it is set.
+    community: Option<Vec<u8>>,
+    /// snmpCommunitySecurityName; empty before it is set.
+    security_name: String,
+    /// snmpCommunityContextEngineID: this engine's.
+    pub(crate) engine_id: Vec<u8>,
+    context_name: Vec<u8>,
+    /// Of a configured row only.
+    sources: Vec<roles::settings::Source>,
+    storage: StorageType,
+    status: RowStatus,
+}
+
+/// The table.
+#[derive(Clone, Default)]
+pub struct Config {
+    pub(crate) rows: Rows<Index, Row>,
+}
+
+/// What outlasts the process, and with it what came by SET.
+#[derive(Default, Field)]
+pub(crate) struct Kept {
+    rows: Vec<Row>,
+}
+
+impl Row {
+    fn new(index: &Index) -> Option<Self> {
+        let Implied(Octets(index)) = index;
+        let index = String::from_utf8(index.clone()).ok()?;
+        (1..=32).contains(&index.len()).then(|| Row {
+            index,
+            community: None,
+            security_name: String::new(),
+            engine_id: Vec::new(),
+            context_name: Vec::new(),
+            sources: Vec::new(),
+            storage: StorageType::NonVolatile,
+            status: RowStatus::NotReady,
+        })
+    }
+
+    fn configured(entry: &Community, engine_id: &[u8]) -> Self {
+        let Community { index, community, security_name, context_name, sources } = entry;
+        Row {
+            index: index.clone(),
+            community: Some(community.clone()),
+            security_name: security_name.clone(),
+            engine_id: engine_id.to_vec(),
+            context_name: context_name.clone(),
+            sources: sources.clone(),
+            storage: StorageType::ReadOnly,
+            status: RowStatus::Active,
+        }
+    }
+
+    fn is_configured(&self) -> bool {
+        self.storage == StorageType::ReadOnly
+    }
+
+    fn entry(&self) -> Community {
+        Community {
+            index: self.index.clone(),
+            community: self.community.clone().unwrap_or_default(),
+            security_name: self.security_name.clone(),
+            context_name: self.context_name.clone(),
+            sources: self.sources.clone(),
+        }
+    }
+
+    /// RFC 3584 §5.3, snmpCommunityStatus: what must be there before the row is active.
+    fn is_complete(&self) -> bool {
+        self.community.is_some() && !self.security_name.is_empty()
+    }
+
+    /// Whether a SET can have made it: what is kept may have been written by anybody.
+    fn is_from_a_set(&self) -> bool {
+        let settled = match self.status {
+            RowStatus::Active | RowStatus::NotInService => self.is_complete(),
+            RowStatus::NotReady => true,
+            RowStatus::CreateAndGo | RowStatus::CreateAndWait | RowStatus::Destroy => false,
+        };
+        settled
+            && !self.is_configured()
+            && (1..=32).contains(&self.index.len())
+            && self.community.as_ref().is_none_or(|community| community.len() <= MAX_COMMUNITY)
+            && self.security_name.len() <= 32
+            && self.context_name.len() <= 32
+            && self.sources.is_empty()
+    }
+
+    fn key(&self) -> Index {
+        Implied(Octets(self.index.clone().into_bytes()))
+    }
+}
+
+impl Config {
+    /// Replaces what was configured. What came by SET stays, and wins over a row of the same index.
+    pub(crate) fn configure(&mut self, settings: &CommunitySettings, engine_id: &[u8]) {
+        self.rows.retain(|row| !row.is_configured());
+        for entry in &settings.communities {
+            let row = Row::configured(entry, engine_id);
+            if self.rows.get(&row.key()).is_none() {
+                self.rows.insert(&row.key(), row);
+            }
+        }
+    }
+
+    /// What was configured.
+    pub(crate) fn configured(&self) -> CommunitySettings {
+        let rows = self.rows.values().filter(|row| row.is_configured());
+        CommunitySettings { communities: rows.map(Row::entry).collect() }
+    }
+
+    /// What has effect: the rows that are active.
+    pub(crate) fn effective(&self) -> CommunitySettings {
+        let rows = self.rows.values().filter(|row| row.status == RowStatus::Active);
+        CommunitySettings { communities: rows.map(Row::entry).collect() }
+    }
+
+    /// What came by SET; only what outlasts the process, or all of it.
+    pub(crate) fn kept(&self, volatile_too: bool) -> Kept {
+        let is_kept = |row: &&Row| {
+            row.storage == StorageType::NonVolatile || volatile_too && !row.is_configured()
+        };
+        Kept { rows: self.rows.values().filter(is_kept).cloned().collect() }
+    }
+
+    /// Replaces what came by SET; false if it cannot have come from here, and then nothing has changed.
+    pub(crate) fn restore(&mut self, kept: Kept, engine_id: &[u8]) -> bool {
+        let possible = kept.rows.iter().all(Row::is_from_a_set);
+        if possible {
+            self.rows.retain(Row::is_configured);
+            for mut row in kept.rows {
+                // The engine may have got another name since; its rows are its own still.
+                row.engine_id = engine_id.to_vec();
+                self.rows.insert(&row.key(), row);
+            }
+        }
+        possible
+    }
+}
+
+const COLUMNS: &[Column<Row>] = &[
+    Column::writable(
+        2,
+        // A configured community is told to nobody: whoever could read it could write where it may.
+        |row| match row.is_configured() {
+            true => None,
+            false => row.community.as_deref().map(VarValue::Octets),
+        },
+        Syntax::Octets(0, MAX_COMMUNITY),
+        |row, value| {
+            row.community = octets(value).map(<[u8]>::to_vec);
+            Ok(())
+        },
+    ),
+    Column::writable(
+        3,
+        |row| {
+            let name = row.security_name.as_bytes();
+            (!name.is_empty()).then_some(VarValue::Octets(name))
+        },
+        Syntax::AdminString(1, 32),
+        |row, value| {
+            let name = octets(value).unwrap_or_default().to_vec();
+            row.security_name = String::from_utf8(name).map_err(|_| ErrorStatus::WrongValue)?;
+            Ok(())
+        },
+    ),
+    // Whether it is the one that there is, the module says: rows do not know.
+    Column::writable(
+        CONTEXT_ENGINE_ID,
+        |row| Some(VarValue::Octets(&row.engine_id)),
+        Syntax::Octets(5, 32),
+        |_, _| Ok(()),
+    ),
+    Column::writable(
+        5,
+        |row| Some(VarValue::Octets(&row.context_name)),
+        Syntax::AdminString(0, 32),
+        |row, value| {
+            row.context_name = octets(value).unwrap_or_default().to_vec();
+            Ok(())
+        },
+    ),
+    Column::writable(
+        6,
+        |row| Some(VarValue::Octets(if row.sources.is_empty() { b"" } else { SOURCES_TAG })),
+        Syntax::AdminString(0, 255),
+        // Off-spec: a tag would let messages in from the addresses of snmpTargetAddrTable that have it. This
+        // module does not see that table, and a restriction that has no effect must not be accepted.
+        |_, value| match octets(value) {
+            Some(b"") => Ok(()),
+            _ => Err(ErrorStatus::InconsistentValue),
+        },
+    ),
+    Column::writable(
+        7,
+        |row| Some(row.storage.value()),
+        STORAGE,
+        |row, value| {
+            row.storage = StorageType::from_value(value)?;
+            Ok(())
+        },
+    ),
+    Column::writable(
+        8,
+        |row| Some(row.status.value()),
+        Syntax::RowStatus,
+        |row, value| {
+            row.status = RowStatus::from_value(value)?;
+            Ok(())
+        },
+    ),
+];
+
+/// SNMP-COMMUNITY-MIB, but for the table of target addresses.
+///
+/// # Errors
+/// Never: the columns are apart.
+pub(crate) fn mib() -> Result<Mib<Config, Config>, Refusal> {
+    let table = Table::new(ENTRY, COLUMNS, |config: &Config| &config.rows)
+        .writable(|config: &Config| &config.rows, |config| &mut config.rows)
+        .creatable(Creation {
+            create: Row::new,
+            status: |row| &mut row.status,
+            complete: Row::is_complete,
+            storage: |row| row.storage,
+        });
+    Mib::of(&[&[1, 3, 6, 1, 6, 3, 18, 1, 1]])
+        .described(&[(
+            &[1, 3, 6, 1, 6, 3, 18, 2, 1, 1],
+            "The coexistence of SNMPv1, SNMPv2c and SNMPv3: communities.",
+        )])
+        .with(table)
+        .made()
+}
