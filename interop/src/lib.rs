@@ -115,13 +115,19 @@ impl Server {
 
     /// A program opens its port before it can answer, and not each says when it can.
     fn wait_until_it_answers(&mut self, log: &Path) {
-        let discovery = ber::Message::discovery(1).octets();
         let until = Instant::now() + Duration::from_secs(20);
-        while exchange(self.address, &discovery, Duration::from_millis(100)).is_none() {
+        while !self.answers() {
             let has_ended = self.process.try_wait().ok().flatten().is_some();
             let said = std::fs::read_to_string(log).unwrap_or_default();
             assert!(!has_ended && Instant::now() < until, "it does not answer: {said}");
         }
+    }
+
+    /// Whether it answers who it is.
+    pub fn answers(&self) -> bool {
+        let discovery = ber::Message::discovery(1).octets();
+        let patience = [100, 400].map(Duration::from_millis);
+        patience.iter().any(|patience| exchange(self.address, &discovery, *patience).is_some())
     }
 
     /// Ends it in good order, so that it writes what it keeps.
@@ -196,13 +202,17 @@ pub fn exchange(address: SocketAddr, datagram: &[u8], patience: Duration) -> Opt
     Some(answer)
 }
 
-/// The agent of this workspace, built with the profile of the test.
+/// The agent that `SAGENTD` in the environment names; otherwise that of this workspace, built with the
+/// profile of the test.
 ///
 /// # Panics
 /// It does not build.
 pub fn agent() -> &'static Path {
     static AGENT: OnceLock<PathBuf> = OnceLock::new();
     AGENT.get_or_init(|| {
+        if let Some(named) = std::env::var_os("SAGENTD") {
+            return named.into();
+        }
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--quiet", "-p", "sagentd"]).current_dir(env!("CARGO_MANIFEST_DIR"));
         if !cfg!(debug_assertions) {

@@ -2,15 +2,20 @@
 
 use crate::options::Options;
 use clap::CommandFactory as _;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 /// The commented configuration, which is its own documentation.
 const EXAMPLE: &str = include_str!("../../../packaging/sagentd.toml");
 
 /// Prints the completion script for a shell.
-pub(crate) fn completions(shell: clap_complete::Shell) {
-    clap_complete::generate(shell, &mut Options::command(), "sagentd", &mut io::stdout());
+///
+/// # Errors
+/// Nobody reads it to its end.
+pub(crate) fn completions(shell: clap_complete::Shell) -> io::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Options::command(), "sagentd", &mut script);
+    io::stdout().write_all(&script)
 }
 
 /// Writes the manual pages, of the program, its commands, and its configuration.
@@ -36,7 +41,7 @@ fn configuration_page() -> String {
     format!(
         ".TH sagentd.toml 5\n.SH NAME\nsagentd.toml \\- configuration of sagentd(1)\n.SH DESCRIPTION\n\
          The file with all its entries. Those that stand in comments show their defaults, or an example. \
-         .B sagentd \\-\\-check\nsays what is wrong with a file.\n.SH ENTRIES\n.nf\n{example}.fi\n\
+         sagentd \\-\\-check says what is wrong with a file.\n.SH ENTRIES\n.nf\n{example}.fi\n\
          .SH SEE ALSO\n.BR sagentd (1)\n"
     )
 }

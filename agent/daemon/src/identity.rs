@@ -49,6 +49,8 @@ pub(crate) fn begin(
     let kept = store.read(FILE, |content| Engine::import(1, content).ok())?;
     // The file before the newest one tells of the start before the last, so the last is counted, too.
     let starts_since = if matches!(kept, Kept::Before(..)) { 2 } else { 1 };
+    // Then the file before is as old as two starts, and falling back to it once more would repeat one.
+    let times_written = if matches!(kept, Kept::Nothing | Kept::Newest(_)) { 1 } else { 2 };
     let is_lost = matches!(kept, Kept::Lost(_));
     let (kept, warning) = kept.into_parts();
     warnings.extend(warning);
@@ -78,7 +80,7 @@ pub(crate) fn begin(
     let written = engine
         .export(1, &mut octets)
         .map_err(io::Error::other)
-        .and_then(|()| store.write(FILE, &octets));
+        .and_then(|()| (0..times_written).try_for_each(|_| store.write(FILE, &octets)));
     written.map_err(|error| {
         format!("this start cannot be recorded in {}: {error}", store.path().display())
     })?;
@@ -138,8 +140,11 @@ mod tests {
         std::fs::write(file("engine"), b"damaged").unwrap();
         let (engine, warnings) = start(None);
         assert_eq!((engine.boots, warnings.len()), (last + 1, 1));
+        std::fs::write(file("engine"), b"damaged again").unwrap();
+        let again = start(None).0.boots;
+        assert!(again > engine.boots);
         std::fs::remove_file(file("engine")).unwrap();
-        assert!(start(None).0.boots > engine.boots);
+        assert!(start(None).0.boots > again);
 
         // With nothing left, an ID that was made is made anew, and a configured one is at its end.
         let ruin = || {

@@ -61,10 +61,7 @@ fn main() -> ExitCode {
         None => run(&options),
         Some(Command::Import(import)) => self::import(import),
         Some(Command::Why(asked)) => why::run(asked),
-        Some(Command::Completions { shell }) => {
-            commands::completions(*shell);
-            Ok(())
-        }
+        Some(Command::Completions { shell }) => commands::completions(*shell).map_err(Into::into),
         Some(Command::Man { folder }) => commands::man(folder).map_err(Into::into),
     };
     match done {

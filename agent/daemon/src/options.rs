@@ -45,7 +45,7 @@ pub(crate) struct Options {
     pub(crate) group: Option<String>,
     /// Where log lines go: `-Le` to standard error, `-Lo` to standard output, `-Lf FILE`, `-Ls FACILITY`
     /// to syslog (d for daemon, u for user, 0 to 7 for local).
-    #[arg(short = 'L', value_name = "WHERE", value_parser = Place::parse)]
+    #[arg(short = 'L', value_name = "WHERE", value_parser = Place::parse, overrides_with = "log")]
     pub(crate) log: Option<Place>,
     /// Write the process ID to this file.
     #[arg(short = 'p', value_name = "FILE")]
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(parse("sagentd -Ls 3 161").log_place(), Place::Syslog(19));
         let syslog = parse("sagentd -Ls udp:161");
         assert_eq!((syslog.log_place(), syslog.listen.len()), (Place::Syslog(3), 1));
-        assert_eq!(parse("sagentd -Le").log_place(), Place::Errors);
+        assert_eq!(parse("sagentd -Lo -Le").log_place(), Place::Errors, "the last one counts");
         assert!(matches!(parse("sagentd why --json").command, Some(Command::Why(_))));
     }
 }

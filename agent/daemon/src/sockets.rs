@@ -150,7 +150,8 @@ mod tests {
     #[test]
     fn all_addresses_of_both_families_go_together() {
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let places = ["udp", "udp6", "tcp", "tcp6"].map(|kind| format!("{kind}:{port}").parse().unwrap());
+        let places =
+            ["udp", "udp6", "tcp", "tcp6"].map(|kind| format!("{kind}:{port}").parse().unwrap());
         let sockets = Sockets::open(&places, 2).unwrap();
         assert_eq!((sockets.datagrams.len(), sockets.streams.len()), (4, 2));
     }

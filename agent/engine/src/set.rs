@@ -212,14 +212,14 @@ mod tests {
 
     /// A module that takes whatever is set, and panics in the middle of applying 13.
     macro_rules! module {
-        ($name:ident) => {
+        ($name:ident, $module:ident) => {
             mod $name {
                 use super::*;
 
-                struct Takes;
+                struct $module;
 
                 #[s_module(component = "mib.takes", version = "1.0.0")]
-                impl roles::mib::MibAccess for Takes {
+                impl roles::mib::MibAccess for $module {
                     fn subtrees(
                         &self,
                         _: &Activity,
@@ -301,17 +301,17 @@ mod tests {
                     }
                 }
 
-                impl Module for Takes {
+                impl Module for $module {
                     fn init(_: Host) -> std::result::Result<Self, Refusal> {
-                        Ok(Takes)
+                        Ok($module)
                     }
                 }
             }
         };
     }
 
-    module!(one);
-    module!(other);
+    module!(one, One);
+    module!(other, Other);
 
     struct Nothing;
 

@@ -41,8 +41,8 @@ struct Request {
 const SHORT: usize = 32;
 type Rest = [u8; MAX_COMMUNITY - SHORT];
 
-/// The longest part of a message in front of its PDU: two lengths of at most five octets.
-const MAX_FRONT: usize = 6 + 3 + 6 + MAX_COMMUNITY;
+/// The longest part of a message in front of its community: two lengths of at most five octets.
+const MAX_FRONT: usize = 6 + 3 + 6;
 
 impl CommunityMessages {
     /// The model of a version, with the components that it calls.
@@ -248,11 +248,12 @@ impl CommunityMessages {
         let mut front = Writer::new(&mut room);
         // Written from the last to the first, as the codec does.
         front
-            .string(tag::OCTET_STRING, community)
+            .header(tag::OCTET_STRING, community.len())
             .and_then(|()| front.integer(self.version as i32))
             .and_then(|()| front.header(tag::SEQUENCE, contents))
             .map_err(|_| MessageErrorKind::InvalidMessage)?;
         message.append(front.finish())?;
+        message.append(community)?;
         message.append(pdu)?;
         Ok(())
     }

@@ -101,7 +101,7 @@ fn modified(path: &Path) -> Option<Duration> {
 /// The installed packages, by name; RFC 2790 numbers them from 1 without holes. `installed` is asked when
 /// `name:architecture` was.
 fn installed(status: &str, installed: impl Fn(&str) -> Option<[u8; 11]>) -> Rows<u32, Package> {
-    let mut found: Vec<(String, Option<[u8; 11]>)> = Vec::new();
+    let mut found: Vec<(&str, String, Option<[u8; 11]>)> = Vec::new();
     for paragraph in status.split("\n\n") {
         let field = |key: &str| {
             let value =
@@ -114,11 +114,11 @@ fn installed(status: &str, installed: impl Fn(&str) -> Option<[u8; 11]>) -> Rows
         }
         let architecture = field("Architecture").unwrap_or("all");
         let date = installed(&format!("{name}:{architecture}"));
-        found.push((format!("{name}_{version}_{architecture}"), date));
+        found.push((name, format!("{name}_{version}_{architecture}"), date));
     }
     found.sort();
     let rows = (1..).zip(found);
-    rows.map(|(index, (name, installed))| (index, Package { index, name, installed })).collect()
+    rows.map(|(index, (_, name, installed))| (index, Package { index, name, installed })).collect()
 }
 
 #[cfg(test)]
@@ -127,6 +127,7 @@ mod tests {
 
     const STATUS: &str = "Package: zlib\nStatus: install ok installed\nArchitecture: amd64\n\
         Version: 1:1.2\nDescription: x\n Package: not\n\n\
+        Package: adduser-doc\nStatus: install ok installed\nArchitecture: all\nVersion: 3.1\n\n\
         Package: gone\nStatus: deinstall ok config-files\nArchitecture: all\nVersion: 2\n\n\
         Package: adduser\nStatus: install ok installed\nArchitecture: all\nVersion: 3.1\n";
 
@@ -136,7 +137,12 @@ mod tests {
         let rows = installed(STATUS, |name| (name == "zlib:amd64").then_some(date));
         let rows: Vec<_> =
             rows.iter().map(|(at, row)| (at, row.name.as_str(), row.installed)).collect();
-        assert_eq!(rows, [(1, "adduser_3.1_all", None), (2, "zlib_1:1.2_amd64", Some(date))]);
+        let expected = [
+            (1, "adduser_3.1_all", None),
+            (2, "adduser-doc_3.1_all", None),
+            (3, "zlib_1:1.2_amd64", Some(date)),
+        ];
+        assert_eq!(rows, expected);
     }
 
     #[test]
@@ -156,7 +162,7 @@ mod tests {
         let first = Software::below(&folder, None, second(1));
         let same = Software::below(&folder, Some(&first), second(2));
         assert!(Arc::ptr_eq(&first.packages, &same.packages));
-        assert_eq!((first.packages.len(), same.made), (2, second(1)));
+        assert_eq!((first.packages.len(), same.made), (3, second(1)));
         assert!(first.packages.get(&1).unwrap().installed.is_some());
         let later = SystemTime::now() + second(10);
         std::fs::write(&status, "").unwrap();

@@ -291,6 +291,10 @@ impl Change<'_> {
         // Without what other engines' keys are derived from: those are not this user's.
         (row.auth, row.privacy) = (from.auth.clone(), from.privacy.clone());
         (row.is_cloned, row.has_own_auth, row.has_own_priv) = (true, false, false);
+        // A row that waited, complete without keys, waits for them now.
+        if row.status == RowStatus::NotInService {
+            row.status = RowStatus::NotReady;
+        }
         Ok(())
     }
 

@@ -287,6 +287,14 @@ fn protocols_can_only_be_taken_away_and_only_privacy_first() {
     let key = (cell(AUTH_KEY, "new"), VarValue::Octets(&[0; 64]));
     let status = (cell(STATUS, "new"), CREATE_AND_WAIT);
     assert_eq!(users.set(&[status, key]), Err((ErrorStatus::InconsistentName, 2)));
+    // A user without keys waits, and once he is a clone he waits for keys of his own.
+    let waits = (cell(STATUS, "late"), CREATE_AND_WAIT);
+    assert_eq!(users.set(&[waits]), Ok(()));
+    assert_eq!(users.get(&cell(STATUS, "late")), "Integer(2)", "not in service");
+    let alice = pointer("alice");
+    let clone = (cell(CLONE_FROM, "late"), VarValue::Oid(&alice));
+    assert_eq!(users.set(&[clone]), Ok(()));
+    assert_eq!(users.get(&cell(STATUS, "late")), "Integer(3)", "not ready");
     // What it begins with is overwritten by the clone.
     assert_eq!(creating(AUTH_PROTOCOL, MD5), Ok(()));
     assert_eq!(set(CLONE_FROM, &pointer("alice")), Ok(()));

@@ -275,10 +275,10 @@ mod tests {
         let community = &whole.communities.communities[0];
         assert_eq!(community.sources[0].address, [192, 0, 2, 1], "nobody else may use it");
         let entry = |group: &[u8]| whole.vacm.access.iter().find(|e| e.group == group).unwrap();
-        let told = entry(b"_notify-1");
+        let told = entry(b"notify-1");
         assert_eq!((&told.read_view[..], &told.write_view[..]), (&b""[..], &b""[..]));
         assert_eq!(told.notify_view, b"_all");
-        assert_eq!(entry(b"_alice").notify_view, b"system");
+        assert_eq!(entry(b"alice").notify_view, b"system");
     }
 
     #[test]

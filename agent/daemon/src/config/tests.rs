@@ -100,3 +100,19 @@ fn what_is_wrong_is_told_with_its_place_and_the_remedy() {
         assert!(!found.contains("secret"), "{found}");
     }
 }
+
+/// The commented file that is installed and printed as a manual page: every entry in it is one.
+#[test]
+fn the_example_is_sound_with_and_without_its_comments() {
+    const EXAMPLE: &str = include_str!("../../../../packaging/sagentd.toml");
+    let parse = |text: &str| Configuration::parse(text).map_err(|_| "wrong").unwrap();
+    assert_eq!(parse(EXAMPLE).listen, ["udp:127.0.0.1:161"]);
+    // A mark before an entry has no space behind it, one before a sentence has.
+    let entries = |line: &str| match line.strip_prefix('#') {
+        Some(entry) if !entry.starts_with(' ') => format!("{entry}\n"),
+        _ => format!("{line}\n"),
+    };
+    let whole = parse(&EXAMPLE.lines().map(entries).collect::<String>());
+    assert_eq!((whole.usm.users.len(), whole.communities.communities.len()), (1, 1));
+    assert_eq!((whole.metrics.len(), whole.run_as.as_deref()), (2, Some("sagentd")));
+}

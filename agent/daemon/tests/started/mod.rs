@@ -1,5 +1,5 @@
 //! An agent that was started as a program, in a directory of its own, for tests that end and start it.
-#![allow(dead_code, reason = "each test file uses what it needs")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses what it needs")]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, UdpSocket};

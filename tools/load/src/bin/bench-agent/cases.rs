@@ -61,7 +61,7 @@ pub(crate) fn all() -> Vec<Case> {
 pub(crate) fn interfaces() -> Case {
     let question = Question::Walk { root: vec![1, 3, 6, 1, 2, 1, 2, 2], repetitions: 50 };
     Case {
-        patience: Duration::from_secs(60),
+        patience: Duration::from_secs(120),
         ..Case::new("bulkwalk_10000_interfaces", community(), question, 8)
     }
 }
@@ -147,7 +147,8 @@ pub(crate) fn measure(
             let outcome = run(agent.address, &mut session, &case.question, &closed)?;
             let used = cpu_nanos(agent.pid())?.saturating_sub(before) as f64 / 1000.0;
             faults.add(case.name, agent.kind, &outcome);
-            if outcome.answers == 0 {
+            // A walk may wait for an agent that reads ten thousand interfaces; that is a rate of 0, and a fault.
+            if outcome.answers == 0 && !case.question.moves() {
                 return Err(format!("{} answers nothing: {outcome:?}", agent.kind.key()).into());
             }
             let per = if case.counts_variables { outcome.variables } else { outcome.answers };
