@@ -1,6 +1,10 @@
 //! What goes over the wire, read by Wireshark: datagrams between net-snmp's tools and the agent are written
 //! down on their way, and `tshark` must decrypt each, find every digest right and nothing malformed.
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a failed unwrap is a failed test"
+)]
 
 use s_interop::{Server, agent};
 use std::collections::BTreeMap;
@@ -33,7 +37,9 @@ fn wireshark_decrypts_every_message_and_finds_nothing_malformed() {
     let (relay, heard) = relay(server.address);
 
     for (name, [auth, private], _) in USERS {
-        let as_user = ["-v3", "-l", "authPriv", "-u", name, "-a", auth, "-A", AUTH, "-x", private, "-X", PRIV];
+        let as_user = [
+            "-v3", "-l", "authPriv", "-u", name, "-a", auth, "-A", AUTH, "-x", private, "-X", PRIV,
+        ];
         ask("snmpget", &as_user, relay, &["1.3.6.1.2.1.1.3.0"]);
         ask("snmpbulkwalk", &as_user, relay, &["1.3.6.1.2.1.1"]);
         ask("snmpset", &as_user, relay, &["1.3.6.1.2.1.1.6.0", "s", "here"]);
@@ -53,7 +59,8 @@ fn wireshark_decrypts_every_message_and_finds_nothing_malformed() {
     assert_eq!(frames.len(), datagrams.len(), "Wireshark sees every datagram");
     let mut secret: BTreeMap<&str, usize> = BTreeMap::new();
     for (number, frame) in frames.iter().enumerate() {
-        let [user, encrypted, decrypted, authentic, malformed, unreadable, failed] = frame.each_ref();
+        let [user, encrypted, decrypted, authentic, malformed, unreadable, failed] =
+            frame.each_ref();
         let what = format!("frame {}: {frame:?}", number + 1);
         assert!([malformed, unreadable, failed].iter().all(|problem| problem.is_empty()), "{what}");
         if !encrypted.is_empty() {
@@ -152,7 +159,9 @@ fn dissect(capture: &Path) -> Vec<[String; 7]> {
         tshark.arg("-o").arg(format!("uat:snmp_users:{user}"));
     }
     tshark.args(FIELDS.iter().flat_map(|field| ["-e", field]));
-    let output = tshark.output().unwrap_or_else(|error| panic!("tshark: {error}; install the package tshark"));
+    let output = tshark
+        .output()
+        .unwrap_or_else(|error| panic!("tshark: {error}; install the package tshark"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
     lines

@@ -12,8 +12,7 @@ fn main() {
     let agent = Agent::default();
     let mut thread = agent.thread();
     let request = compose(&line).unwrap();
-    let answered = (0..times)
-        .filter(|_| thread.ask(&[127, 0, 0, 1, 1, 2], &request).is_some())
-        .count();
+    let answered =
+        (0..times).filter(|_| thread.ask(&[127, 0, 0, 1, 1, 2], &request).is_some()).count();
     println!("{answered} of {times} answered");
 }
