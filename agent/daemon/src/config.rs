@@ -43,6 +43,8 @@ pub(crate) struct Configuration {
     pub(crate) vacm: VacmSettings,
     pub(crate) notify: NotifySettings,
     pub(crate) ucd: UcdSettings,
+    /// It was read, not made up because there was none.
+    pub(crate) is_from_a_file: bool,
     /// Nobody is let in whom it does not name, even if it names nobody.
     pub(crate) is_closed: bool,
     /// What an operator should hear of whenever it is read.

@@ -91,6 +91,8 @@ impl Later {
         self.started.call_once(|| self.start());
         let mut jobs = self.jobs();
         jobs.open.retain(|job| !job.is_answered.load(Ordering::Relaxed));
+        // Those that ended at their deadlines: with every thread in a module nobody else takes them out.
+        jobs.new.retain(|job| !job.is_answered.load(Ordering::Relaxed));
         if jobs.open.len() >= PLACES {
             return false;
         }

@@ -131,7 +131,7 @@ fn until_told(
         if let Err(why) = log.reopen() {
             log.say(Level::Warning, &format!("lines go where they went: {why}"));
         }
-        match reload(options, application) {
+        match reload(options, application, log, current.is_from_a_file) {
             Ok(new) => {
                 log.say(Level::Info, "the configuration was read again");
                 warn_of(&new, log);
@@ -157,25 +157,41 @@ fn until_told(
 }
 
 /// Reads the configuration again, and has the modules take it over.
-fn reload(options: &Options, application: &Application) -> Result<Configuration, Box<dyn Error>> {
+fn reload(
+    options: &Options,
+    application: &Application,
+    log: &Log,
+    was_from_a_file: bool,
+) -> Result<Configuration, Box<dyn Error>> {
     let mut new = configuration(options)?;
+    if was_from_a_file && !new.is_from_a_file {
+        let usual = places::CONFIGURATION;
+        return Err(format!("{usual} is not there any more; to go without one, restart").into());
+    }
     addresses(options, &new)?;
     account(options, &new)?;
     metrics::places_of(&new.metrics)?;
-    // Passphrases that nobody has seen are where the start said.
-    application.let_somebody_in(&mut new)?;
+    let (unseen, warning) = application.let_somebody_in(&mut new)?;
+    warning.into_iter().chain(unseen.map(|unseen| unseen.notice())).for_each(|line| {
+        log.say(Level::Warning, &line);
+    });
     application.configure(&new)?;
     Ok(new)
 }
 
 fn configuration(options: &Options) -> Result<Configuration, Box<dyn Error>> {
     let usual = Path::new(places::CONFIGURATION);
-    match &options.config[..] {
-        [] if !options.no_config && usual.exists() => Ok(Configuration::read(usual)?),
-        [] => Ok(Configuration::default()),
-        [path] if !snmpd_conf::is_snmpd_conf(path) => Ok(Configuration::read(path)?),
-        paths => Ok(snmpd_conf::read(paths)?.into_configuration()?),
-    }
+    let read = match &options.config[..] {
+        [] if options.no_config => return Ok(Configuration::default()),
+        // One that cannot be looked at is a mistake, not a wish for none.
+        [] if !usual.try_exists().map_err(|error| format!("{}: {error}", usual.display()))? => {
+            return Ok(Configuration::default());
+        }
+        [] => Configuration::read(usual)?,
+        [path] if !snmpd_conf::is_snmpd_conf(path) => Configuration::read(path)?,
+        paths => snmpd_conf::read(paths)?.into_configuration()?,
+    };
+    Ok(Configuration { is_from_a_file: true, ..read })
 }
 
 fn warn_of(configuration: &Configuration, log: &Log) {

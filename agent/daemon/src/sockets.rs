@@ -64,7 +64,7 @@ impl Sockets {
     pub(crate) fn give_to(&self, user: u32, group: u32) -> io::Result<()> {
         self.paths
             .iter()
-            .try_for_each(|path| std::os::unix::fs::chown(path, Some(user), Some(group)))
+            .try_for_each(|path| std::os::unix::fs::lchown(path, Some(user), Some(group)))
     }
 }
 

@@ -234,6 +234,11 @@ impl Engine {
         if !self.taken.is_anybody_failing(now) {
             return false;
         }
+        // Whoever can forge an address could silence its owner by failing in that name. A community is all the
+        // proof there is and worth guessing; a v3 message is only refused after its own proof has failed.
+        if packet.may_be_forged && packet.version == Some(Version::V3) {
+            return false;
+        }
         let claim = Claim::of(packet.octets);
         // Who asks who the engine is proves nothing and claims nothing.
         let user = match (packet.version, claim) {

@@ -115,6 +115,8 @@ impl Scratch {
     /// The same datagram once more, in another thread's memory: it was counted there.
     pub fn begin_again(&mut self) {
         (self.counted, self.refused, self.seen) = (None, None, true);
+        // What this thread decided was another datagram's.
+        self.decided = None;
     }
 
     /// The last datagram has no answer, because it was left for later: nothing was changed, and it was not

@@ -144,8 +144,7 @@ impl<'a> Grouped<'a> {
             }
         }
         // A manager relies on what it was told has been set.
-        let is_written = failed.is_none();
-        if is_written && !durable(act) {
+        if failed.is_none() && !durable(act) {
             failed = Some(Result::Error(ErrorStatus::CommitFailed, 0));
         }
         failed?;
@@ -158,11 +157,10 @@ impl<'a> Grouped<'a> {
                 failed = Some(Result::Error(ErrorStatus::UndoFailed, 0));
             }
         }
-        // Some of it may have been written: it must not come back with the next start. What cannot be
-        // written now is tried again with the next SET, and was told by who writes.
-        if is_written {
-            durable(act);
-        }
+        // Some of it may have been written, if only by another SET that was decided meanwhile: it must not
+        // come back with the next start. What cannot be written now is tried again with the next SET, and
+        // was told by who writes.
+        durable(act);
         failed
     }
 
@@ -369,13 +367,13 @@ mod tests {
         let failed = |at| Some(Result::Error(ErrorStatus::CommitFailed, at));
         assert_eq!(set([1, 1], &durable(true)), (None, "apply-one apply-other".into()));
         assert_eq!(written.swap(0, Ordering::Relaxed), 1);
-        // Refused: what was applied before it is undone, and nothing was written.
+        // Refused: what was applied before it is undone, and written again: another SET may have kept it.
         let refused = set([1, 14], &durable(true));
         assert_eq!(refused, (failed(2), "apply-one apply-other undo-one".into()));
         // Panicked: it may have been applied, so it is undone as well.
         let panicked = set([1, 13], &durable(true));
         assert_eq!(panicked, (failed(2), "apply-one apply-other undo-other undo-one".into()));
-        assert_eq!(written.load(Ordering::Relaxed), 0);
+        assert_eq!(written.swap(0, Ordering::Relaxed), 2);
         // Not durable: undone, and that is written, so that nothing undone comes back.
         let lost = set([1, 1], &durable(false));
         assert_eq!(lost, (failed(0), "apply-one apply-other undo-other undo-one".into()));

@@ -190,15 +190,13 @@ fn who_sends_too_fast_or_fails_too_often_is_not_heard_and_everybody_else_is() {
     agent.set_time(Duration::from_secs(110));
     assert!(thread.ask(STRANGER, &get).is_some(), "after a while it is heard again");
 
-    // A user under attack is closed to the attackers, and answers its owner.
+    // Whoever forges the address of a v3 user's host and fails in its name does not silence that user.
     let good = compose("v3 sha1 auth time=110 reportable get B.1.1.0").unwrap();
     let bad = compose("v3 sha1 auth key=wrong_key time=110 reportable get B.1.1.0").unwrap();
     for attacker in 1..=6 {
-        let report = thread.ask(&[203, 0, 113, attacker, 0, 9], &bad).is_some();
-        assert!(report || attacker > 3);
+        assert!(thread.ask(&[203, 0, 113, attacker, 0, 9], &bad).is_some(), "a Report");
     }
-    assert_eq!(thread.ask(&[203, 0, 113, 1, 0, 9], &good), None);
-    assert!(thread.ask(&[198, 51, 100, 7, 0, 9], &good).is_some());
+    assert!(thread.ask(&[203, 0, 113, 1, 0, 9], &good).is_some());
 }
 
 #[test]
