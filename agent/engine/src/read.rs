@@ -3,7 +3,7 @@
 //! Names that follow each other and belong to one module are asked for in one call. Whatever a module
 //! answers is looked at before it goes into a response: a name that does not increase, a binding that no
 //! message can carry or a missing answer is that module's genErr, and nobody else's. A module that is not
-//! there any more has no variables. What is not for the sender is passed by in [`crate::onward`].
+//! there any more has no variables. What is not for the sender is passed by in `crate::onward`.
 
 use crate::access::View;
 use crate::registry::{Range, covering, position};

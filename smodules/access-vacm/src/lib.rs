@@ -1,8 +1,8 @@
 //! The View-based Access Control Model (RFC 3415): groups, access entries, views.
 //!
 //! It never sees a value of another module and moves no counter. Its tables come from the configuration and
-//! from SETs ([`config`]), are shown and changed as SNMP-VIEW-BASED-ACM-MIB ([`mib`]), and decide in the form
-//! of [`tables`], which is made anew with every change. Finding a view takes the read side of a lock that is
+//! from SETs (`config`), are shown and changed as SNMP-VIEW-BASED-ACM-MIB (`mib`), and decide in the form
+//! of `tables`, which is made anew with every change. Finding a view takes the read side of a lock that is
 //! written for the length of one move; nothing allocates.
 //!
 //! Invariant: what an activity found does not change under it. A small view is copied into what the

@@ -2,7 +2,7 @@
 //! has one for SNMP alone.
 //!
 //! What becomes of messages is in `message-v3-model`, and what is carried is that of `message-v3`, so the two
-//! replace each other in a running agent. It never hands on what SNMP forbids and ASN.1 allows: [`form`]
+//! replace each other in a running agent. It never hands on what SNMP forbids and ASN.1 allows: `form`
 //! looks for that first. It allocates, as the codec does; that is what the other module is for.
 
 mod form;

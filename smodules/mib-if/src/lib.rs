@@ -4,8 +4,8 @@
 //! activity keeps it. ifAdminStatus can be written where the agent may change links, and
 //! ifLinkUpDownTrapEnable always. Who goes up or down is told by an event, [`LINK_EVENT`], once a second.
 //!
-//! In reading order: [`interface`] is a row and the snapshot, [`tables`] the columns, [`change`] what a SET
-//! asks for, [`watch`] who went up or down.
+//! In reading order: `interface` is a row and the snapshot, `tables` the columns, `change` what a SET
+//! asks for, `watch` who went up or down.
 //!
 //! Invariant: ifIndex is the kernel's, so an interface keeps it as long as it is there. What an interface
 //! does not count is not answered for, rather than answered with 0. Dates survive a swap.

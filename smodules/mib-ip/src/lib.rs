@@ -5,8 +5,8 @@
 //! million routes who wants an address. It never changes anything: what the RFCs let an agent make
 //! read-only is so.
 //!
-//! In reading order: [`values`] are conversions; [`scalars`] what the protocols count and are set to;
-//! [`statistics`] the same as tables; [`addresses`], [`interfaces`], [`neighbours`], [`routes`] the tables of
+//! In reading order: `values` are conversions; `scalars` what the protocols count and are set to;
+//! `statistics` the same as tables; `addresses`, `interfaces`, `neighbours`, `routes` the tables of
 //! the network. How they differ from net-snmp's is in the manual.
 
 mod addresses;

@@ -1,9 +1,9 @@
 //! The notification originator (RFC 3413 §3.3): tells others what has happened, by traps and informs.
 //!
 //! Who is told is in the tables of SNMP-TARGET-MIB and SNMP-NOTIFICATION-MIB, which are configured and can
-//! be written by SET. In reading order: [`target`] and [`notification`] are the rows, [`tables`] how what is
-//! configured lies over what came by SET, [`settings`] what may be configured; [`select`] says who is told,
-//! [`pdu`] what, [`informs`] who has not acknowledged, and [`originate`] takes the steps of the RFC.
+//! be written by SET. In reading order: `target` and `notification` are the rows, `tables` how what is
+//! configured lies over what came by SET, `settings` what may be configured; `select` says who is told,
+//! `pdu` what, `informs` who has not acknowledged, and `originate` takes the steps of the RFC.
 //!
 //! It is an active module: whoever has something to tell puts it into the mailbox, which is bounded, and
 //! goes on. It opens no socket, knows no key, and never calls another module while it holds a lock of its

@@ -2,7 +2,7 @@
 //!
 //! It never sees a PDU, keeps nothing of a message and makes no message: `roles::community` says why its
 //! callers need no more. Its rows come from the configuration and from SETs, are shown and changed as
-//! SNMP-COMMUNITY-MIB ([`config`]), and admit in the form of [`table`], which is made anew with every change.
+//! SNMP-COMMUNITY-MIB (`config`), and admit in the form of `table`, which is made anew with every change.
 //! A look-up takes the read side of a lock that is written for the length of one move, and allocates
 //! nothing.
 

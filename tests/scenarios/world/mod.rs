@@ -153,9 +153,9 @@ pub fn item(fixture: &str) -> Item {
 /// Deadlines that a test can wait for, where a module is late.
 pub fn short() -> Deadlines {
     Deadlines {
-        prepare: Duration::from_millis(300),
-        quiesce: Duration::from_millis(300),
-        map_state: Duration::from_millis(300),
+        prepare: Duration::from_secs(2),
+        quiesce: Duration::from_secs(2),
+        map_state: Duration::from_secs(2),
         release: Duration::from_millis(500),
         abort: Duration::from_millis(500),
         ..Deadlines::default()
