@@ -22,6 +22,12 @@ pub mod tag {
     pub const SEQUENCE: u8 = 0x30;
     /// The bit that says constructed.
     pub const CONSTRUCTED: u8 = 0x20;
+
+    /// Whether an element can begin with this octet: neither that of the end of contents (X.690 §8.1.5) nor the first
+    /// of several octets of a tag (§8.1.2.4), which SNMP has none of.
+    pub const fn begins_an_element(octet: u8) -> bool {
+        octet & !CONSTRUCTED != 0 && octet & 0x1f != 0x1f
+    }
 }
 
 /// Octets and where they begin in the message.

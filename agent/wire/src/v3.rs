@@ -249,6 +249,10 @@ impl<'a> ScopedPdu<'a> {
         let mut scoped = reader.nested(tag::SEQUENCE)?;
         let context_engine_id = scoped.contents(tag::OCTET_STRING)?.octets;
         let context_name = scoped.contents(tag::OCTET_STRING)?.octets;
+        let tag = scoped.peek_tag();
+        if !tag.is_none_or(tag::begins_an_element) {
+            return Err(Reason::UnexpectedTag.at(scoped.at()));
+        }
         let pdu = scoped.whole()?;
         scoped.finish()?;
         Ok(ScopedPdu { context_engine_id, context_name, pdu })

@@ -43,8 +43,9 @@ pub(crate) fn scoped_pdu(octets: &[u8]) -> Option<()> {
     let mut scoped = Reader::new(octets).nested(tag::SEQUENCE).ok()?;
     scoped.contents(tag::OCTET_STRING).ok()?;
     scoped.contents(tag::OCTET_STRING).ok()?;
-    scoped.any().ok()?;
-    scoped.finish().ok()
+    let (data, _) = scoped.any().ok()?;
+    scoped.finish().ok()?;
+    tag::begins_an_element(data).then_some(())
 }
 
 /// What begins with the first element of a PDU of any tag.

@@ -59,6 +59,18 @@ fn both_codecs_say_the_same_of_the_messages_that_codecs_get_wrong() {
     }
 }
 
+#[test]
+fn a_scoped_pdu_of_which_no_element_is_made_is_refused_by_both() {
+    for tag in 0..=u8::MAX {
+        let scoped = [0x30, 9, 4, 0, 4, 0, tag, 3, 2, 1, 7];
+        for was_encrypted in [false, true] {
+            let ours = Wire::scoped_pdu(&scoped, was_encrypted).is_some();
+            assert_eq!(ours, ![0, 0x20].contains(&tag) && tag & 0x1f != 0x1f, "{tag:#x}");
+        }
+        say_the_same(&scoped);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 
