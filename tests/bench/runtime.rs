@@ -71,27 +71,9 @@ fn run(options: &Options) -> Result<(), Error> {
     let mut ledger = Ledger::default();
     let mut put = |name: &str, figure: Value| figures.insert(name.to_owned(), figure);
 
-    if wanted("calls") || wanted("gate") {
-        let host = Host::start(
-            &maker,
-            &parent,
-            &[component_name(0)],
-            vec![maker.versions("bench", 0)?],
-            false,
-        )?;
-        if wanted("calls") {
-            progress.say("calls");
-            for (name, figure) in calls::measure(&host, many(1000, 100))? {
-                put(&name, figure);
-            }
-        }
-        if wanted("gate") {
-            progress.say("the gate, two threads");
-            let [gate, beside] = calls::gate(&host, many(5000, 500))?;
-            put("gate_ns", json!(gate));
-            put("dyn_call_two_threads_ns", json!(beside));
-        }
-    }
+    let mut quietest = serde_json::Map::new();
+    let mut pass = || calls_pass(&maker, &parent, &many, &wanted, &mut quietest, &progress);
+    pass()?;
     if wanted("durations") {
         let swaps = many(200, 20);
         let memory = swaps::durations(&maker, &parent, swaps, &mut ledger, &progress)?;
@@ -129,6 +111,7 @@ fn run(options: &Options) -> Result<(), Error> {
         let spread = swaps::group(&maker, &parent, many(300, 30), &mut ledger, &progress)?;
         put("group8_blackout_us", json!(spread));
     }
+    pass()?;
     if wanted("endurance") {
         let swaps = options.swaps.unwrap_or(many(10_000, 500));
         let residue = swaps::endurance(&maker, &parent, swaps, &mut ledger, &progress)?;
@@ -138,6 +121,7 @@ fn run(options: &Options) -> Result<(), Error> {
         put("endurance_blackout_us", json!(residue.blackout));
         put("endurance_swap_ms", json!(residue.swap_ms));
     }
+    pass()?;
     put("calls_answered", json!(ledger.answered));
     put("lost_calls", json!(ledger.lost));
     put("mixed_calls", json!(ledger.mixed));
@@ -146,6 +130,7 @@ fn run(options: &Options) -> Result<(), Error> {
     put("date", json!(today()));
     put("quick", json!(options.quick));
 
+    figures.extend(quietest);
     let figures = Value::Object(figures);
     let json = serde_json::to_string_pretty(&figures)? + "\n";
     std::fs::write(&options.json, &json)?;
@@ -160,6 +145,40 @@ fn run(options: &Options) -> Result<(), Error> {
             machine()
         );
         write_docs(&source, &json, &text)?;
+    }
+    Ok(())
+}
+
+/// Measures calls and the gate, and keeps of all passes the one in which the plain call was quickest: on a
+/// shared machine neighbours slow a processor by half for minutes, and the plain call, which is not ours, shows
+/// when.
+fn calls_pass(
+    maker: &Maker,
+    parent: &Path,
+    many: &impl Fn(usize, usize) -> usize,
+    wanted: &impl Fn(&str) -> bool,
+    quietest: &mut serde_json::Map<String, Value>,
+    progress: &Progress,
+) -> Result<(), Error> {
+    if !wanted("calls") && !wanted("gate") {
+        return Ok(());
+    }
+    let versions = vec![maker.versions("bench", 0)?];
+    let host = Host::start(maker, parent, &[component_name(0)], versions, false)?;
+    let mut keep = |plain: &str, figures: serde_json::Map<String, Value>| {
+        let of =
+            |figures: &serde_json::Map<String, Value>| figures.get(plain).and_then(Value::as_f64);
+        if of(quietest).is_none_or(|known| of(&figures).is_some_and(|new| new < known)) {
+            quietest.extend(figures);
+        }
+    };
+    if wanted("calls") {
+        progress.say("calls");
+        keep("dyn_call_ns", calls::measure(&host, many(1000, 100))?);
+    }
+    if wanted("gate") {
+        progress.say("the gate, two threads");
+        keep("dyn_call_two_threads_ns", calls::gate(&host, many(5000, 500))?);
     }
     Ok(())
 }
