@@ -11,12 +11,13 @@ use s_engine::{Engine, Facts, Identity};
 use s_package::key::SecretKey;
 use s_package::text::Name;
 use s_package::trust::{RootKey, Roots, SCHEMA, TrustDocument, TrustStore};
-use s_proxy::Runtime;
+use s_proxy::gate::Fence;
+use s_proxy::{Code, Runtime, Surroundings};
 use s_sdk::abi::ModuleDescriptor;
 use s_sdk::{Buf, Level};
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// The largest datagram that UDP carries over IPv4.
@@ -125,6 +126,39 @@ pub(crate) fn start(
     Ok((application, unseen))
 }
 
+/// Has every module that an agent starts with check its part of a configuration; nothing is written, and
+/// nobody is answered.
+///
+/// # Errors
+/// What is wrong.
+pub(crate) fn check(configuration: &Configuration) -> Result<(), Box<dyn Error>> {
+    struct Nobody;
+    impl Surroundings for Nobody {}
+    let facts = Facts::new(Identity {
+        // Which one it is decides nothing that is checked.
+        engine_id: configuration.engine_id.clone().unwrap_or_else(|| b"\x80check".to_vec()),
+        boots: 1,
+        max_message_size: configuration.max_message_size.unwrap_or(LARGEST),
+        clock: Box::new(|| Duration::ZERO),
+    });
+    let (runtime, control) = Runtime::start(Arc::new(Nobody), Fence::Everywhere);
+    facts.while_starting(|| {
+        FACTORY.iter().try_for_each(|(name, module)| {
+            let component = runtime.add_component(name).map_err(|error| error.to_string())?;
+            let body = control.create(component, Code::linked(module));
+            let body = body.map_err(|error| format!("{name}: {error}"))?;
+            let group = control.bind(&[(component, Some(body))]);
+            let soon = Instant::now() + Duration::from_secs(10);
+            let taken = control.take(soon).ok_or_else(|| format!("{name} cannot be filled"))?;
+            taken.flip_open(group);
+            Ok::<_, String>(())
+        })
+    })?;
+    let tell = |document| tell(runtime, document, false).err();
+    let problems: Vec<_> = documents(configuration).iter().filter_map(tell).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
+}
+
 impl Application {
     /// Gives an agent that nobody has configured a user.
     ///
@@ -148,14 +182,15 @@ impl Application {
     pub(crate) fn configure(&self, configuration: &Configuration) -> Result<(), String> {
         let new = documents(configuration);
         let mut before = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
-        let problems: Vec<_> = new.iter().filter_map(|one| self.tell(one, false).err()).collect();
+        let problems: Vec<_> =
+            new.iter().filter_map(|one| tell(self.runtime, one, false).err()).collect();
         if !problems.is_empty() {
             return Err(problems.join("\n"));
         }
         for (at, document) in new.iter().enumerate() {
-            let Err(mut problem) = self.tell(document, true) else { continue };
+            let Err(mut problem) = tell(self.runtime, document, true) else { continue };
             for old in before.iter().take(at + 1) {
-                if let Err(why) = self.tell(old, true) {
+                if let Err(why) = tell(self.runtime, old, true) {
                     problem += &format!("\nwhat it had before is refused as well: {why}");
                 }
             }
@@ -164,25 +199,28 @@ impl Application {
         *before = new;
         Ok(())
     }
+}
 
-    /// Has a module check a document, or take it over.
-    fn tell(&self, (component, document): &Document, apply: bool) -> Result<(), String> {
-        let proxy: SettingsProxy =
-            self.runtime.proxy(component).map_err(|error| error.to_string())?;
-        let mut wrong = Buf::new();
-        let told = self.runtime.worker().serve(|act| match apply {
-            false => proxy.check(act, document, &mut wrong),
-            true => proxy.apply(act, document, &mut wrong),
-        });
-        match told {
-            Ok(0) => Ok(()),
-            Ok(_) => {
-                let wrong = String::from_utf8_lossy(&wrong);
-                let lines = wrong.lines().map(|line| format!("{component}: {line}"));
-                Err(lines.collect::<Vec<_>>().join("\n"))
-            }
-            Err(error) => Err(format!("{component}: {error}")),
+/// Has a module check a document, or take it over.
+fn tell(
+    runtime: &'static Runtime,
+    (component, document): &Document,
+    apply: bool,
+) -> Result<(), String> {
+    let proxy: SettingsProxy = runtime.proxy(component).map_err(|error| error.to_string())?;
+    let mut wrong = Buf::new();
+    let told = runtime.worker().serve(|act| match apply {
+        false => proxy.check(act, document, &mut wrong),
+        true => proxy.apply(act, document, &mut wrong),
+    });
+    match told {
+        Ok(0) => Ok(()),
+        Ok(_) => {
+            let wrong = String::from_utf8_lossy(&wrong);
+            let lines = wrong.lines().map(|line| format!("{component}: {line}"));
+            Err(lines.collect::<Vec<_>>().join("\n"))
         }
+        Err(error) => Err(format!("{component}: {error}")),
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Batch {
     control_lens: [usize; SIZE],
     lens: [usize; SIZE],
     count: usize,
+    /// The first of them that nobody has taken.
+    next: usize,
     /// So many are asked for in the next call: where few come, room for many is work for nothing.
     offered: usize,
     largest: usize,
@@ -90,6 +92,7 @@ impl Batch {
             control_lens: [0; SIZE],
             lens: [0; SIZE],
             count: 0,
+            next: 0,
             offered: SIZE,
             largest,
         }
@@ -100,9 +103,7 @@ impl Batch {
     /// # Errors
     /// The socket's, its timeout included; then the batch is empty.
     pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
-        self.answer_at[..self.count].fill(None);
-        self.count = 0;
-        self.answers.clear();
+        (self.count, self.next) = (0, 0);
         let offered = self.offered;
         let mut places = [const { MaybeUninit::<libc::iovec>::uninit() }; SIZE];
         let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; SIZE];
@@ -155,6 +156,20 @@ impl Batch {
         Some((address(&self.names[at], self.name_lens[at])?, octets))
     }
 
+    /// Takes the next datagram: its place, where it came from, and its octets.
+    pub(crate) fn take_next(&mut self, octets: &mut Vec<u8>) -> Option<(usize, SocketAddr)> {
+        while self.next < self.count {
+            let at = self.next;
+            self.next += 1;
+            if let Some((from, datagram)) = self.datagram(at) {
+                octets.clear();
+                octets.extend_from_slice(datagram);
+                return Some((at, from));
+            }
+        }
+        None
+    }
+
     /// Where the answer to a datagram goes.
     pub(crate) fn envelope(&self, at: usize) -> Option<Envelope> {
         (at < self.count).then(|| Envelope {
@@ -174,14 +189,14 @@ impl Batch {
         }
     }
 
-    /// Sends all answers, each to where its datagram came from, and from the address that it came to. One
+    /// Sends the answers that have not left yet, each to where its datagram came from, and from the address that it came to. One
     /// that cannot be sent is skipped: who asked asks again, UDP promises no more.
     pub(crate) fn send(&mut self, socket: &UdpSocket) {
         let mut places = [const { MaybeUninit::<libc::iovec>::uninit() }; SIZE];
         let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; SIZE];
         let mut count = 0;
         for at in 0..self.count {
-            let Some((from, len)) = self.answer_at[at] else { continue };
+            let Some((from, len)) = self.answer_at[at].take() else { continue };
             let Some(octets) = self.answers.get_mut(from..from + len) else { continue };
             let place = places[count]
                 .write(libc::iovec { iov_base: octets.as_mut_ptr().cast(), iov_len: len });
@@ -210,6 +225,7 @@ impl Batch {
             // The first of the rest failed when nothing was sent.
             sent += usize::try_from(done).ok().filter(|&done| done > 0).unwrap_or(1);
         }
+        self.answers.clear();
     }
 }
 
@@ -336,8 +352,8 @@ mod tests {
             let mut left = clients.len();
             while left > 0 {
                 let count = batch.receive(&server).unwrap();
-                for at in 0..count {
-                    let (from, octets) = batch.datagram(at).unwrap();
+                let mut octets = Vec::new();
+                while let Some((at, from)) = batch.take_next(&mut octets) {
                     let answer = format!("{from} {}", octets.len());
                     batch.answer(at, answer.as_bytes());
                 }

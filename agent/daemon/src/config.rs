@@ -15,6 +15,7 @@ use roles::settings::{
     SystemSettings, UcdSettings, User, UsmSettings, VacmSettings, ViewFamily,
 };
 use roles::varbind::{SecurityLevel, security_model};
+use rustix::thread::CapabilitySet;
 use s_engine::Limits;
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub(crate) struct Configuration {
     /// Whom to become once the sockets are open.
     pub(crate) run_as: Option<String>,
     pub(crate) run_as_group: Option<String>,
+    /// Whether SETs may bring interfaces up and down.
+    pub(crate) may_set_links: bool,
     /// Where the control socket is.
     pub(crate) control: Option<PathBuf>,
     /// Where metrics are read; nowhere where it is empty.
@@ -106,6 +109,7 @@ impl Configuration {
             threads: file.threads,
             run_as: file.run_as,
             run_as_group: file.run_as_group,
+            may_set_links: file.may_set_links,
             control: file.control,
             metrics: file.metrics.listen,
             max_message_size: file.engine.max_message_size,
@@ -322,6 +326,7 @@ impl Configuration {
             ("threads", self.threads != new.threads),
             ("run-as", self.run_as != new.run_as),
             ("run-as-group", self.run_as_group != new.run_as_group),
+            ("may-set-links", self.may_set_links != new.may_set_links),
             ("control", self.control != new.control),
             ("metrics.listen", self.metrics != new.metrics),
             ("engine.id", self.engine_id != new.engine_id),
@@ -331,6 +336,14 @@ impl Configuration {
             ("limits", self.limits != new.limits),
         ];
         differ.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
+    }
+
+    /// The capabilities that the agent keeps.
+    pub(crate) fn keep(&self) -> CapabilitySet {
+        match self.may_set_links {
+            true => CapabilitySet::NET_ADMIN,
+            false => CapabilitySet::empty(),
+        }
     }
 
     /// What requests and sources may take.

@@ -1,29 +1,41 @@
 //! What modules keep over a restart: asked for when it has changed, written before anybody relies on it.
 //!
-//! It never interprets what is kept. Invariants: a module is given back what was kept of it once, when it is
-//! first met, be that at the start or later; what a module does not take back is never overwritten, but kept
-//! aside under another name.
+//! It never interprets what is kept, and holds no lock while it calls a module: such a call may wait at a
+//! gate, for an activity that waits for the lock. Invariants: what is written was asked for after everything
+//! that was written before it, so nothing older replaces anything newer; a module is given back what was
+//! kept of it once, when it is first met, be that at the start or later; what a module does not take back is
+//! never overwritten, but kept aside under another name.
 
 use crate::store::{Kept as Stored, Store};
 use roles::settings::{Persistence as _, PersistenceProxy};
 use s_proxy::Runtime;
 use s_sdk::error::CallErrorKind;
 use s_sdk::{Activity, Buf, CallError};
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroize as _;
+
+/// So often somebody else may write a module's file between asking that module and writing.
+const ATTEMPTS: u32 = 64;
 
 /// The modules that have something to keep.
 pub(crate) struct Keeper {
     store: Store,
     runtime: &'static Runtime,
-    modules: Mutex<Vec<Kept>>,
+    /// By component; held while a file is written.
+    modules: Mutex<HashMap<String, Kept>>,
 }
 
+/// What is known of a module's file.
+#[derive(Clone, Copy, Default)]
 struct Kept {
-    component: String,
-    module: PersistenceProxy,
+    /// Whether the module was given back what was kept of it.
+    is_restored: bool,
     /// The revision that is written, where that is certain.
     written: Option<u64>,
+    /// How often it was written, or may have been.
+    writes: u64,
 }
 
 impl Keeper {
@@ -37,9 +49,10 @@ impl Keeper {
         act: &Activity,
     ) -> Result<(Self, Vec<String>), String> {
         let keeper = Keeper { store: store.clone(), runtime, modules: Mutex::default() };
-        let mut modules = Vec::new();
-        let warnings = keeper.look(act, &mut modules)?;
-        *keeper.modules.lock().unwrap_or_else(PoisonError::into_inner) = modules;
+        let mut warnings = Vec::new();
+        for (component, module) in keeper.keeping(act)? {
+            warnings.extend(keeper.meet(component, &module, act)?);
+        }
         Ok((keeper, warnings))
     }
 
@@ -48,64 +61,148 @@ impl Keeper {
     /// # Errors
     /// What could not be written, in words.
     pub(crate) fn keep(&self, act: &Activity) -> Result<Vec<String>, String> {
-        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever comes again after he went is a new one: nobody carried his state over.
-        modules.retain(|kept| !kept.module.revision(act).is_err_and(is_lacking));
-        let warnings = self.look(act, &mut modules)?;
-        for kept in modules.iter_mut() {
-            let component = &kept.component;
-            let told = |error: CallError| format!("{component}: {error}");
-            let revision = kept.module.revision(act).map_err(told)?;
-            if kept.written == Some(revision) {
-                continue;
-            }
-            // Until it is known to be there, anything may be: what failed may have been written, too.
-            kept.written = None;
-            let mut octets = Buf::new();
-            let written = kept.module.save(act, &mut octets).map_err(told).and_then(|()| {
-                let written = self.store.write(&file(component), &octets);
-                written.map_err(|error| format!("{component} cannot be kept: {error}"))
-            });
-            // It may have keys in it.
-            octets.zeroize();
-            written?;
-            kept.written = Some(revision);
+        let mut warnings = Vec::new();
+        for (component, module) in self.keeping(act)? {
+            warnings.extend(self.meet(component, &module, act)?);
+            self.write(component, &module, act)?;
         }
         Ok(warnings)
     }
 
-    /// Meets the modules that have come, and gives them back what was kept of them.
-    fn look(&self, act: &Activity, modules: &mut Vec<Kept>) -> Result<Vec<String>, String> {
-        let mut warnings = Vec::new();
+    /// The modules that have something to keep.
+    fn keeping(&self, act: &Activity) -> Result<Vec<(&'static str, PersistenceProxy)>, String> {
+        let mut keeping = Vec::new();
         for component in self.runtime.components() {
             let name = component.name();
-            if modules.iter().any(|kept| kept.component == name) {
-                continue;
-            }
             let Ok(module) = self.runtime.proxy::<PersistenceProxy>(name) else { continue };
-            if module.revision(act).is_err() {
+            match module.revision(act) {
+                Ok(_) => keeping.push((name, module)),
+                // Whoever comes again after he went is a new one: nobody carried his state over.
+                Err(error) if is_lacking(error) => drop(self.modules().remove(name)),
+                Err(error) if self.modules().contains_key(name) => {
+                    return Err(format!("{name}: {error}"));
+                }
                 // It keeps nothing.
-                continue;
+                Err(_) => {}
             }
-            // What a module does not take back is of another module, or damaged: then the one before it.
-            let taken_back = |kept: &[u8]| module.restore(act, kept).unwrap_or(false).then_some(());
-            let stored = self.store.read(&file(name), taken_back)?;
-            let is_newest = matches!(stored, Stored::Nothing | Stored::Newest(()));
-            let is_refused = matches!(stored, Stored::Before((), Some(_)) | Stored::Lost(_));
-            let (content, warning) = stored.into_parts();
-            warnings.extend(warning.map(|what| format!("{name}: {what}")));
-            if is_refused {
-                let aside = self.store.keep_aside(&file(name), content.is_none());
-                let aside =
-                    aside.map_err(|error| format!("{name} cannot be kept aside: {error}"))?;
-                warnings.extend(aside.iter().map(|path| {
-                    format!("{name}: what it did not take back is now {}", path.display())
-                }));
-            }
-            let written = module.revision(act).ok().filter(|_| is_newest);
-            modules.push(Kept { component: name.to_owned(), module, written });
         }
-        Ok(warnings)
+        Ok(keeping)
+    }
+
+    /// Writes what a module has to keep, unless that is there already.
+    fn write(
+        &self,
+        component: &str,
+        module: &PersistenceProxy,
+        act: &Activity,
+    ) -> Result<(), String> {
+        let told = |error: CallError| format!("{component}: {error}");
+        for _attempt in 0..ATTEMPTS {
+            let before = self.modules().get(component).copied().unwrap_or_default();
+            let revision = module.revision(act).map_err(told)?;
+            if before.written == Some(revision) {
+                return Ok(());
+            }
+            let mut octets = Buf::new();
+            let saved = module.save(act, &mut octets).and_then(|()| module.revision(act));
+            let is_written = saved.map_err(told).and_then(|now| {
+                // Where it changed meanwhile there is at least what there was when this began.
+                let certain = (now == revision).then_some(revision);
+                self.put(component, before, &octets, certain)
+            });
+            // It may have keys in it.
+            octets.zeroize();
+            if is_written? {
+                return Ok(());
+            }
+        }
+        Err(format!("{component} changes faster than it can be written"))
+    }
+
+    /// Writes octets that were asked for when a file was as `before`; false if it was written since, maybe
+    /// with something newer.
+    fn put(
+        &self,
+        component: &str,
+        before: Kept,
+        octets: &[u8],
+        revision: Option<u64>,
+    ) -> Result<bool, String> {
+        let mut modules = self.modules();
+        let kept = modules.entry(component.to_owned()).or_default();
+        if kept.writes != before.writes {
+            return Ok(false);
+        }
+        // Until it is known to be there, anything may be: what failed may have been written, too.
+        kept.written = None;
+        kept.writes += 1;
+        let written = self.store.write(&file(component), octets);
+        written.map_err(|error| format!("{component} cannot be kept: {error}"))?;
+        kept.written = revision;
+        Ok(true)
+    }
+
+    /// Gives a module that has come back what was kept of it.
+    fn meet(
+        &self,
+        component: &str,
+        module: &PersistenceProxy,
+        act: &Activity,
+    ) -> Result<Vec<String>, String> {
+        match self.modules().entry(component.to_owned()) {
+            Entry::Occupied(known) if known.get().is_restored => return Ok(Vec::new()),
+            // What is set before that is done may be gone when it is.
+            Entry::Occupied(_) => {
+                return Err(format!(
+                    "{component} has just come and takes back what was kept of it: try again"
+                ));
+            }
+            Entry::Vacant(vacant) => drop(vacant.insert(Kept::default())),
+        }
+        let restored = self.give_back(component, module, act);
+        let mut modules = self.modules();
+        match restored {
+            Ok((warnings, written)) => {
+                let kept = modules.entry(component.to_owned()).or_default();
+                (kept.is_restored, kept.written) = (true, written);
+                Ok(warnings)
+            }
+            Err(why) => {
+                modules.remove(component);
+                Err(why)
+            }
+        }
+    }
+
+    /// Answers what was odd, and the revision that is written where that is certain.
+    fn give_back(
+        &self,
+        component: &str,
+        module: &PersistenceProxy,
+        act: &Activity,
+    ) -> Result<(Vec<String>, Option<u64>), String> {
+        let name = file(component);
+        // What a module does not take back is of another module, or damaged: then the one before it.
+        let taken_back = |kept: &[u8]| module.restore(act, kept).unwrap_or(false).then_some(());
+        let stored = self.store.read(&name, taken_back)?;
+        let is_newest = matches!(stored, Stored::Nothing | Stored::Newest(()));
+        let is_refused = matches!(stored, Stored::Before((), Some(_)) | Stored::Lost(_));
+        let (content, warning) = stored.into_parts();
+        let mut warnings: Vec<String> =
+            warning.into_iter().map(|what| format!("{component}: {what}")).collect();
+        if is_refused {
+            let aside = self.store.keep_aside(&name, content.is_none());
+            let aside =
+                aside.map_err(|error| format!("{component} cannot be kept aside: {error}"))?;
+            warnings.extend(aside.iter().map(|path| {
+                format!("{component}: what it did not take back is now {}", path.display())
+            }));
+        }
+        Ok((warnings, module.revision(act).ok().filter(|_| is_newest)))
+    }
+
+    fn modules(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+        self.modules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -225,6 +322,67 @@ mod tests {
         world.fill(true);
         assert_eq!(world.keep(&keeper), [""; 0]);
         assert_eq!(world.number(), 7);
+    }
+
+    #[test]
+    fn nobody_who_is_inside_waits_for_somebody_at_the_gate() {
+        let world = World::new();
+        world.fill(true);
+        let (keeper, _) = world.keeper();
+        let module: PersistenceProxy = world.runtime.proxy("mib.keeps").unwrap();
+        let mut worker = world.runtime.worker();
+        // It has set something, which a swap waits for.
+        let inside = worker.activity();
+        module.restore(&inside, &[9]).unwrap();
+        let group = world.control.bind(&[(world.component, None)]);
+        let deadline = Instant::now() + Duration::from_secs(3);
+        let (closed, drain) = world.control.close(&group, deadline, Duration::ZERO).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut worker = world.runtime.worker();
+                // It waits at the gate until that opens.
+                keeper.keep(&worker.activity())
+            });
+            // However far the other one comes meanwhile.
+            std::thread::sleep(Duration::from_millis(100));
+            assert_eq!(keeper.keep(&inside), Ok(Vec::new()));
+            assert_eq!(world.written(), Some(vec![9]));
+            drop(inside);
+            assert!(drain.wait(deadline, || true).is_ok(), "the gate was waited for");
+            closed.open();
+        });
+    }
+
+    #[test]
+    fn what_is_written_is_no_older_than_what_was_written_before_it() {
+        let world = World::new();
+        world.fill(true);
+        let (keeper, _) = world.keeper();
+        let module: PersistenceProxy = world.runtime.proxy("mib.keeps").unwrap();
+        let mut worker = world.runtime.worker();
+        let act = worker.activity();
+        let before = keeper.modules()["mib.keeps"];
+        // Somebody is overtaken between asking and writing.
+        module.restore(&act, &[9]).unwrap();
+        keeper.keep(&act).unwrap();
+        assert_eq!(keeper.put("mib.keeps", before, &[8], Some(8)), Ok(false));
+        assert_eq!(world.written(), Some(vec![9]));
+        // And several at once, each of whom relies on its own.
+        std::thread::scope(|scope| {
+            for number in 10..14 {
+                let (world, keeper, module) = (&world, &keeper, &module);
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        let mut worker = world.runtime.worker();
+                        let act = worker.activity();
+                        module.restore(&act, &[number]).unwrap();
+                        keeper.keep(&act).unwrap();
+                    }
+                });
+            }
+        });
+        keeper.keep(&act).unwrap();
+        assert_eq!(world.written().map(|kept| u64::from(kept[0])), Some(world.number()));
     }
 
     #[test]

@@ -1,78 +1,140 @@
 //! Requests that need a slow MIB module: answered behind the threads that receive, within a deadline.
 //!
-//! A few threads wait for slow modules, and one keeps the deadlines. A request that was left for later is
+//! Some threads wait for slow modules, and one keeps the deadlines. A request that was left for later is
 //! answered by whoever is first: one of those that wait, with the values, or at the deadline the one that
-//! keeps them, without the slow modules, which is genErr for their bindings. A SET has no deadline: nobody
-//! can say that it failed while a module is at it.
+//! keeps them, without the slow modules, which is genErr for their bindings. A SET that somebody has begun
+//! has no deadline: nobody can say that it failed while a module is at it. One that nobody has begun when its
+//! deadline passes is not begun any more.
 //!
 //! Invariants: a request is answered at most once; so many wait at most, and when all places are taken
-//! the answer is genErr at once; nothing is started before the first request is left.
+//! the answer is genErr at once; one module keeps no more than its share of the threads; nothing is started
+//! before the first request is left.
 
+use crate::answering::Answering;
 use crate::batch::Envelope;
-use crate::udp::transport_address;
-use s_engine::{Engine, Patience, Peer, Scratch};
+use crate::stream::Away;
+use crate::threads::Threads;
+use crate::watch::{Post, Watch};
+use s_engine::{Engine, Left, Patience, Peer};
 use s_proxy::Runtime;
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::VecDeque;
+use std::net::UdpSocket;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
-use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 /// Below the second after which most managers ask again.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(800);
 
-/// So many threads wait for slow modules.
-const WAITING: usize = 4;
+/// So many threads wait for slow modules, and so many of them for one module: one that never returns leaves
+/// the others to those that do.
+const WAITING: usize = 8;
+const SHARE: usize = 2;
 
 /// So many requests may be unanswered.
 const PLACES: usize = 256;
 
+/// Where an answer goes.
+pub(crate) enum ReplyTo {
+    /// By the socket that the request came in by.
+    Datagram(Arc<UdpSocket>, Box<Envelope>),
+    /// The connection of the one who asked, which waits meanwhile.
+    Stream(Box<Away>),
+}
+
+impl ReplyTo {
+    /// Sends the answer, if there is one.
+    pub(crate) fn send(self, answer: &[u8]) {
+        match self {
+            ReplyTo::Datagram(socket, envelope) if !answer.is_empty() => {
+                envelope.send(&socket, answer);
+            }
+            ReplyTo::Datagram(..) => {}
+            ReplyTo::Stream(away) => away.come_back(answer),
+        }
+    }
+}
+
 /// A request that was left for later.
 struct Job {
-    socket: Arc<UdpSocket>,
-    envelope: Envelope,
-    from: SocketAddr,
+    domain: &'static [u32],
+    address: Vec<u8>,
     request: Vec<u8>,
-    /// When it is answered without the slow modules; never, if it changes something.
-    due: Option<Instant>,
-    is_answered: AtomicBool,
+    left: Left,
+    /// When it is answered without the slow modules.
+    due: Instant,
+    /// Taken by whoever answers it.
+    reply_to: Mutex<Option<ReplyTo>>,
 }
 
 /// Requests that were left for later, and the threads that answer them.
 pub(crate) struct Later {
     runtime: &'static Runtime,
     engine: Arc<Engine>,
+    threads: Arc<Threads>,
+    watch: Arc<Watch>,
     jobs: Mutex<Jobs>,
     /// There is something to begin.
     to_begin: Condvar,
     /// There is another deadline.
     to_end: Condvar,
     started: Once,
-    stop: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
 struct Jobs {
     /// Not begun yet, the oldest first.
-    new: std::collections::VecDeque<Arc<Job>>,
-    /// Not answered yet, the oldest first.
-    open: std::collections::VecDeque<Arc<Job>>,
+    new: VecDeque<Arc<Job>>,
+    /// Those with a deadline, the oldest first: not answered yet, and no SETs that were begun.
+    open: VecDeque<Arc<Job>>,
+    /// The components that are waited for, once for each thread that does.
+    awaited: Vec<usize>,
+}
+
+impl Jobs {
+    /// The oldest that may be begun now.
+    fn begin(&mut self) -> Option<Arc<Job>> {
+        let Jobs { new, open, awaited } = self;
+        let is_free = |job: &Arc<Job>| {
+            awaited.iter().filter(|other| **other == job.left.component).count() < SHARE
+        };
+        let job = new.iter().position(is_free).and_then(|at| new.remove(at))?;
+        awaited.push(job.left.component);
+        if job.left.is_set {
+            forget(open, &job);
+        }
+        Some(job)
+    }
+
+    /// Its thread waits no longer.
+    fn end(&mut self, job: &Arc<Job>) {
+        forget(&mut self.open, job);
+        let component = job.left.component;
+        if let Some(at) = self.awaited.iter().position(|awaited| *awaited == component) {
+            self.awaited.swap_remove(at);
+        }
+    }
+}
+
+fn forget(jobs: &mut VecDeque<Arc<Job>>, job: &Arc<Job>) {
+    jobs.retain(|other| !Arc::ptr_eq(other, job));
 }
 
 impl Later {
     pub(crate) fn new(
         runtime: &'static Runtime,
         engine: &Arc<Engine>,
-        stop: &Arc<AtomicBool>,
+        threads: &Arc<Threads>,
+        watch: &Arc<Watch>,
     ) -> Arc<Self> {
         Arc::new(Later {
             runtime,
             engine: Arc::clone(engine),
+            threads: Arc::clone(threads),
+            watch: Arc::clone(watch),
             jobs: Mutex::default(),
             to_begin: Condvar::new(),
             to_end: Condvar::new(),
             started: Once::new(),
-            stop: Arc::clone(stop),
         })
     }
 
@@ -80,120 +142,116 @@ impl Later {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a request over; false when there is no place for it, or nobody to answer it.
+    /// Takes a request over.
+    ///
+    /// # Errors
+    /// There is no place for it, or nobody answers any more.
     pub(crate) fn take(
         self: &Arc<Self>,
-        socket: &Arc<UdpSocket>,
-        envelope: Envelope,
-        (from, request): (SocketAddr, &[u8]),
-        is_set: bool,
-    ) -> bool {
+        (domain, address, request): (&'static [u32], &[u8], &[u8]),
+        left: Left,
+        reply_to: ReplyTo,
+    ) -> Result<(), ReplyTo> {
         self.started.call_once(|| self.start());
         let mut jobs = self.jobs();
-        jobs.open.retain(|job| !job.is_answered.load(Ordering::Relaxed));
-        // Those that ended at their deadlines: with every thread in a module nobody else takes them out.
-        jobs.new.retain(|job| !job.is_answered.load(Ordering::Relaxed));
-        if jobs.open.len() >= PLACES {
-            return false;
+        if jobs.open.len() >= PLACES || self.threads.are_to_end() {
+            return Err(reply_to);
         }
         let job = Arc::new(Job {
-            socket: Arc::clone(socket),
-            envelope,
-            from,
+            domain,
+            address: address.to_vec(),
             request: request.to_vec(),
-            due: (!is_set).then(|| Instant::now() + DEADLINE),
-            is_answered: AtomicBool::new(false),
+            left,
+            due: Instant::now() + DEADLINE,
+            reply_to: Mutex::new(Some(reply_to)),
         });
         jobs.new.push_back(Arc::clone(&job));
         jobs.open.push_back(job);
         drop(jobs);
         self.to_begin.notify_one();
         self.to_end.notify_one();
-        true
+        Ok(())
     }
 
-    /// Starts the threads. They end with the process: one that is in a module cannot be told to.
     fn start(self: &Arc<Self>) {
         for number in 0..WAITING {
             let later = Arc::clone(self);
             // Without a thread requests end at their deadlines.
-            let _ = Builder::new().name(format!("later-{number}")).spawn(move || later.wait());
+            let _ = self.threads.start(format!("later-{number}"), move || later.wait());
         }
         let later = Arc::clone(self);
-        let _ = Builder::new().name("later-due".into()).spawn(move || later.keep_deadlines());
+        let _ = self.watch.post("later-due", move |post| later.keep_deadlines(post));
+    }
+
+    /// Has its threads end: what nobody has begun is answered as if its deadline had passed.
+    pub(crate) fn end(&self) {
+        self.threads.tell_to_end();
+        // With the lock, so that nobody is between looking and waiting.
+        let _jobs = self.jobs();
+        self.to_begin.notify_all();
+        self.to_end.notify_all();
     }
 
     /// Answers requests, however long it takes.
     fn wait(&self) {
-        let mut answering = Answering::new(self, Patience::Waiting);
-        while !self.stop.load(Ordering::Relaxed) {
-            let job = {
-                let mut jobs = self.jobs();
-                loop {
-                    match jobs.new.pop_front() {
-                        Some(job) => break job,
-                        None => {
-                            jobs = self.to_begin.wait(jobs).unwrap_or_else(PoisonError::into_inner);
-                        }
+        let mut answering = Answering::new(self.runtime, &self.engine);
+        loop {
+            let mut jobs = self.jobs();
+            let job = loop {
+                if self.threads.are_to_end() {
+                    return;
+                }
+                match jobs.begin() {
+                    Some(job) => break job,
+                    None => {
+                        jobs = self.to_begin.wait(jobs).unwrap_or_else(PoisonError::into_inner);
                     }
                 }
             };
-            if !job.is_answered.load(Ordering::Relaxed) {
-                answering.answer(&job);
-            }
+            drop(jobs);
+            job.answer(&mut answering, Patience::Waiting);
+            self.jobs().end(&job);
         }
     }
 
-    /// Answers at their deadlines what nobody has answered yet.
-    fn keep_deadlines(&self) {
-        let mut answering = Answering::new(self, Patience::Avoiding);
-        while !self.stop.load(Ordering::Relaxed) {
-            let job = {
-                let mut jobs = self.jobs();
-                loop {
-                    jobs.open.retain(|job| !job.is_answered.load(Ordering::Relaxed));
-                    let now = Instant::now();
-                    let next = jobs.open.iter().find_map(|job| job.due.map(|due| (due, job)));
-                    jobs = match next {
-                        Some((due, job)) if due <= now => break Arc::clone(job),
-                        Some((due, _)) => {
-                            let woken = self.to_end.wait_timeout(jobs, due - now);
-                            woken.unwrap_or_else(PoisonError::into_inner).0
-                        }
-                        None => self.to_end.wait(jobs).unwrap_or_else(PoisonError::into_inner),
-                    };
-                }
+    /// Answers at their deadlines what nobody has answered yet. A module that was quick so far may hang here,
+    /// too: the thread is looked after, and its stand-in finds the request where it was.
+    fn keep_deadlines(&self, post: &Post) {
+        let mut answering = Answering::at(self.runtime, &self.engine, post);
+        while !post.is_replaced() {
+            let mut jobs = self.jobs();
+            let job = loop {
+                let now = Instant::now();
+                jobs = match jobs.open.front() {
+                    Some(job) if job.due <= now || self.threads.are_to_end() => {
+                        break Arc::clone(job);
+                    }
+                    Some(job) => {
+                        let left = job.due - now;
+                        let woken = self.to_end.wait_timeout(jobs, left);
+                        woken.unwrap_or_else(PoisonError::into_inner).0
+                    }
+                    None if self.threads.are_to_end() => return,
+                    None => self.to_end.wait(jobs).unwrap_or_else(PoisonError::into_inner),
+                };
             };
-            answering.answer(&job);
+            // From here on nobody begins it.
+            forget(&mut jobs.new, &job);
+            drop(jobs);
+            job.answer(&mut answering, Patience::Avoiding);
+            forget(&mut self.jobs().open, &job);
         }
     }
 }
 
-/// What one thread answers with.
-struct Answering {
-    engine: Arc<Engine>,
-    worker: s_proxy::Worker,
-    scratch: Scratch,
-    address: Vec<u8>,
-}
-
-impl Answering {
-    fn new(later: &Later, patience: Patience) -> Self {
-        let mut scratch = Scratch::new();
-        scratch.set_patience(patience);
-        let (engine, worker) = (Arc::clone(&later.engine), later.runtime.worker());
-        Answering { engine, worker, scratch, address: Vec::new() }
-    }
-
-    fn answer(&mut self, job: &Job) {
-        let Answering { engine, worker, scratch, address } = self;
-        let domain = transport_address(job.from, address);
-        let peer = Peer { domain, address };
-        scratch.begin_again();
-        let is_there = worker.serve(|act| engine.answer(act, peer, &job.request, scratch));
+impl Job {
+    fn answer(&self, answering: &mut Answering, patience: Patience) {
+        let peer = Peer { domain: self.domain, address: &self.address };
+        let answer = answering.again(patience, peer, &self.request);
         // Whoever is first answers.
-        if !job.is_answered.swap(true, Ordering::Relaxed) && is_there {
-            job.envelope.send(&job.socket, scratch.answer());
+        let reply_to = self.reply_to.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(reply_to) = reply_to {
+            reply_to.send(answer.octets());
         }
     }
 }

@@ -75,7 +75,11 @@ struct Inner {
 enum Out {
     Errors,
     Output,
-    File(File),
+    File {
+        file: File,
+        /// It was not there before.
+        is_new: bool,
+    },
     Syslog(UnixDatagram),
 }
 
@@ -96,6 +100,11 @@ impl Log {
         Ok(Arc::new(Log { least, for_journal, place, inner: Mutex::new(inner) }))
     }
 
+    /// Lines go to standard output.
+    pub(crate) fn is_on_output(&self) -> bool {
+        self.place == Place::Output
+    }
+
     /// Opens the place again: a file may have been moved away.
     ///
     /// # Errors
@@ -104,6 +113,19 @@ impl Log {
         let out = open(&self.place)?;
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).out = out;
         Ok(())
+    }
+
+    /// Gives a file that was made here to another user, who is to open it again.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn give_to(&self, user: u32, group: u32) -> std::io::Result<()> {
+        match &self.inner.lock().unwrap_or_else(PoisonError::into_inner).out {
+            Out::File { file, is_new: true } => {
+                std::os::unix::fs::fchown(file, Some(user), Some(group))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// As the swap manager takes it.
@@ -144,7 +166,7 @@ impl Log {
                     format!("<{}>sagentd[{}]: {text}", self.priority(number), std::process::id());
                 socket.send(line.as_bytes()).map(drop)
             }
-            Out::File(file) => writeln!(file, "{} {word}: {text}", now()),
+            Out::File { file, .. } => writeln!(file, "{} {word}: {text}", now()),
             Out::Errors if self.for_journal => writeln!(std::io::stderr(), "<{number}>{text}"),
             Out::Output if self.for_journal => writeln!(std::io::stdout(), "<{number}>{text}"),
             Out::Errors => writeln!(std::io::stderr(), "{word}: {text}"),
@@ -214,8 +236,8 @@ fn open(place: &Place) -> Result<Out, String> {
     match place {
         Place::Errors => Ok(Out::Errors),
         Place::Output => Ok(Out::Output),
-        Place::File(path) => open_file(path).map(Out::File).map_err(|error| {
-            format!("-Lf {}: {error}; name a file that can be written", path.display())
+        Place::File(path) => open_file(path).map_err(|error| {
+            format!("-Lf {}: {error}; name a file that the agent's user can write", path.display())
         }),
         Place::Syslog(_) => UnixDatagram::unbound()
             .and_then(|socket| socket.connect("/dev/log").map(|()| Out::Syslog(socket)))
@@ -223,9 +245,17 @@ fn open(place: &Place) -> Result<Out, String> {
     }
 }
 
-fn open_file(path: &Path) -> std::io::Result<File> {
+fn open_file(path: &Path) -> std::io::Result<Out> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    File::options().append(true).create(true).mode(0o640).open(path)
+    let made = File::options().append(true).create_new(true).mode(0o640).open(path);
+    match made {
+        Ok(file) => Ok(Out::File { file, is_new: true }),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let file = File::options().append(true).create(true).mode(0o640).open(path)?;
+            Ok(Out::File { file, is_new: false })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The time of day of a line, in seconds since 1970 as `date -d @N` reads them: a calendar is not ours.

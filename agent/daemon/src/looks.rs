@@ -57,3 +57,49 @@ pub(crate) fn start(
     })?;
     Ok(thread)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application;
+    use crate::config::Configuration;
+    use crate::store::Store;
+    use roles::components::{Components as _, ComponentsProxy};
+    use s_sdk::{Buf, List};
+
+    #[test]
+    fn after_a_swap_the_engine_knows_what_is_there_and_before_it_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path().join("state")).unwrap();
+        let log: s_control::LogSink = Arc::new(|_, _, _, _| ());
+        let mut configuration = Configuration::default();
+        let (application, _) = application::start(&mut configuration, &store, log).unwrap();
+        let application = Arc::new(application);
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = start(&application, &stop).unwrap();
+        let engine: ComponentsProxy = application.runtime.proxy("engine").unwrap();
+        let known = || {
+            let (mut entries, mut texts) = (List::new(), Buf::new());
+            let mut worker = application.runtime.worker();
+            worker.serve(|act| {
+                entries.clear();
+                texts.clear();
+                engine.components(act, &mut entries, &mut texts).unwrap();
+            });
+            entries.len()
+        };
+        let before = known();
+        application.manager.component("mib.late", None).unwrap();
+        let events = application.manager.events();
+        // A phase that changes nothing is no reason to look: whatever it would find, it finds at the next.
+        events.publish("swap.verify", "test", &[]).unwrap();
+        assert_eq!(known(), before);
+        events.publish("swap.commit", "test", &[]).unwrap();
+        while known() == before {
+            std::thread::yield_now();
+        }
+        assert_eq!(known(), before + 1);
+        stop.store(true, Ordering::Relaxed);
+        thread.join().unwrap();
+    }
+}

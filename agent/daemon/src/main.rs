@@ -3,14 +3,17 @@
 //! Thin: it reads the command line and the configuration, opens sockets, gives up what only root may, starts
 //! the application, lends it threads and a clock, and ends it when told to. In reading order: `options`,
 //! `config`, `places`, `log`, `address`, `sockets`, `privileges`, `store`, `identity`, `keeper`,
-//! `first_user`, `application`, then `serving` with those who ask: `udp` with `batch`, `stream`, and by
+//! `first_user`, `application`, then `serving` with its `threads` and those who ask: `udp` with `batch`,
+//! `stream` with `connection`, both with `answering` and, where a module is slow, `watch` and `later`; and by
 //! `local` the operator: `control` with `why`, and `metrics`.
 
 mod address;
+mod answering;
 mod application;
 mod batch;
 mod commands;
 mod config;
+mod connection;
 mod control;
 mod first_user;
 mod identity;
@@ -29,6 +32,7 @@ mod snmpd_conf;
 mod sockets;
 mod store;
 mod stream;
+mod threads;
 mod udp;
 mod watch;
 mod why;
@@ -40,6 +44,8 @@ use control::Control;
 use log::Log;
 use options::{Command, Options};
 use privileges::Account;
+use rustix::fs::FileType;
+use rustix::thread::CapabilitySet;
 use s_sdk::Level;
 use sd_notify::NotifyState;
 use serving::Serving;
@@ -47,7 +53,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use sockets::Sockets;
 use std::error::Error;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal, Write as _};
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -89,7 +97,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let sockets = Sockets::open(&addresses, threads(&configuration))?;
     let state = state_directory(options, &configuration);
     let pid_file = PidFile::write(options.pid_file.as_deref())?;
-    change_user(account.as_ref(), &sockets, &state, &log)?;
+    change_user(account.as_ref(), configuration.keep(), &sockets, &state, &log)?;
 
     let store = Store::open(&state)?;
     let metrics = metrics::open(&configuration.metrics)?;
@@ -106,7 +114,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     until_told(&mut signals, options, &application, configuration, &log);
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
-    serving.end();
+    let kept = serving.end();
+    if kept > 0 {
+        log.say(
+            Level::Warning,
+            &format!("{kept} threads are in a module still, and end with this process"),
+        );
+    }
     application.runtime.worker().serve(|act| application.keeper.keep(act))?;
     drop(pid_file);
     Ok(())
@@ -210,6 +224,7 @@ fn check(options: &Options) -> Result<(), Box<dyn Error>> {
     account(options, &configuration)?;
     metrics::places_of(&configuration.metrics)?;
     let list = address::list(&addresses(options, &configuration)?);
+    application::check(&configuration)?;
     match options.json {
         false => println!("sagentd: the configuration is sound; would listen on {list}"),
         // The verdicts say it all.
@@ -262,6 +277,7 @@ fn state_directory(options: &Options, configuration: &Configuration) -> PathBuf 
 /// Becomes who the agent is to be, and gives up what is not needed any more.
 fn change_user(
     account: Option<&Account>,
+    keep: CapabilitySet,
     sockets: &Sockets,
     state: &Path,
     log: &Log,
@@ -270,7 +286,7 @@ fn change_user(
         if rustix::process::geteuid().is_root() {
             log.say(Level::Info, "runs as root; `-u USER` has it become somebody else");
         }
-        return privileges::give_up_capabilities();
+        return privileges::give_up_capabilities(keep);
     };
     if rustix::process::geteuid().is_root() {
         let give = |error| {
@@ -281,19 +297,29 @@ fn change_user(
             std::os::unix::fs::chown(state, Some(account.uid), Some(account.gid)).map_err(give)?;
         }
         sockets.give_to(account.uid, account.gid).map_err(give)?;
+        log.give_to(account.uid, account.gid)
+            .map_err(|error| format!("-Lf: cannot be given to user {}: {error}", account.uid))?;
     }
-    account.become_it()
+    account.become_it(keep)
 }
 
-/// Shows passphrases on a terminal, and forgets them; elsewhere says where they are.
+/// Shows passphrases to whoever started this, and forgets them; where that is nobody says where they are.
 fn show(unseen: first_user::Unseen, addresses: &[Listen], log: &Log) -> Result<(), Box<dyn Error>> {
-    if !std::io::stdout().is_terminal() {
+    if log.is_on_output() || !is_read(std::io::stdout())? {
         log.say(Level::Warning, &unseen.notice());
         return Ok(());
     }
     let somewhere = addresses.first().map(ToString::to_string).unwrap_or_default();
-    println!("{}", unseen.welcome(&somewhere));
+    // Forgotten only once they are out.
+    writeln!(std::io::stdout(), "{}", unseen.welcome(&somewhere))?;
     Ok(unseen.forget()?)
+}
+
+/// Whether somebody reads what is written there: a terminal, a pipe or a file that the command line named; no
+/// journal, which is a socket, and not what swallows everything.
+fn is_read(output: impl IsTerminal + AsFd) -> std::io::Result<bool> {
+    let kind = FileType::from_raw_mode(rustix::fs::fstat(output.as_fd())?.st_mode);
+    Ok(output.is_terminal() || matches!(kind, FileType::Fifo | FileType::RegularFile))
 }
 
 /// A file with the number of this process, as long as it runs.
@@ -302,7 +328,12 @@ struct PidFile(Option<PathBuf>);
 impl PidFile {
     fn write(path: Option<&Path>) -> Result<Self, String> {
         if let Some(path) = path {
-            std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
+            // Whoever is to send signals may read it, whatever the mask keeps from others.
+            let written = std::fs::File::create(path).and_then(|mut file| {
+                file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+                writeln!(file, "{}", std::process::id())
+            });
+            written.map_err(|error| {
                 format!("-p {}: {error}; name a file that can be written", path.display())
             })?;
         }

@@ -9,6 +9,7 @@ use crate::application::Application;
 use crate::local;
 use crate::sockets::Sockets;
 use roles::error::Counter;
+use roles::notify::Statistics;
 use s_sdk::Value;
 use socket2::Socket;
 use std::fmt::Write as _;
@@ -164,6 +165,10 @@ fn render(application: &Application, swaps: &Swaps) -> String {
     page.sample(&[("limit", "too-many-failures")], dropped.after_failures);
     page.sample(&[("limit", "answer-shortened")], dropped.shortened);
 
+    if let Some(statistics) = crate::notify::statistics(application.runtime) {
+        tell_of_notifications(&mut page, &statistics);
+    }
+
     let status = application.manager.status();
     page.family("sagentd_module_info", "gauge", "Which module serves in a component.");
     for component in &status.components {
@@ -203,6 +208,32 @@ fn render(application: &Application, swaps: &Swaps) -> String {
     page.named("sagentd_swap_blackout_seconds_sum", &[], seconds);
     page.named("sagentd_swap_blackout_seconds_count", &[], of(&swaps.blackouts));
     page.text
+}
+
+/// What became of notifications.
+fn tell_of_notifications(page: &mut Page, statistics: &Statistics) {
+    let Statistics { accepted, dropped, sent, failed, withheld, acknowledged, given_up, waiting } =
+        *statistics;
+    page.family(
+        "snmp_notifications_total",
+        "counter",
+        "Notifications that modules told of, by whether there was room for them.",
+    );
+    page.sample(&[("outcome", "accepted")], accepted);
+    page.sample(&[("outcome", "dropped")], dropped);
+    page.family(
+        "snmp_notification_messages_total",
+        "counter",
+        "Messages to targets, repetitions included: sent, failed, or withheld by a filter or a view.",
+    );
+    page.sample(&[("outcome", "sent")], sent);
+    page.sample(&[("outcome", "failed")], failed);
+    page.sample(&[("outcome", "withheld")], withheld);
+    page.family("snmp_informs_total", "counter", "Informs that ended, by how.");
+    page.sample(&[("outcome", "acknowledged")], acknowledged);
+    page.sample(&[("outcome", "given-up")], given_up);
+    page.family("snmp_informs_waiting", "gauge", "Informs that wait for an acknowledgement.");
+    page.sample(&[], waiting);
 }
 
 /// Metrics in Prometheus' text format.

@@ -5,7 +5,9 @@
 //! does not take at once is lost, as any datagram may be, and counted by who sent it.
 
 use crate::udp::transport_address;
-use roles::notify::{UDP_DOMAIN, UDP_IPV4_DOMAIN, UDP_IPV6_DOMAIN, standard};
+use roles::notify::{
+    Notifier as _, NotifierProxy, Statistics, UDP_DOMAIN, UDP_IPV6_DOMAIN, canonical, standard,
+};
 use roles::varbind::VarBinds;
 use rustix::net::SendFlags;
 use s_engine::{Engine, Outlet, Peer, Scratch};
@@ -57,6 +59,12 @@ pub(crate) fn start(
     // What is kept over a restart may be configured anew, so it is never a warmStart (RFC 3418).
     runtime.worker().serve(|act| engine.notify(act, standard::COLD_START, &VarBinds::new()));
     Ok(threads)
+}
+
+/// What became of notifications so far; none while the module cannot say.
+pub(crate) fn statistics(runtime: &'static Runtime) -> Option<Statistics> {
+    let notifier: NotifierProxy = runtime.proxy("notify").ok()?;
+    runtime.worker().serve(|act| notifier.statistics(act)).ok()
 }
 
 /// Hands what answers notifications to the engine until told to stop.
@@ -115,8 +123,8 @@ impl Outlet for Sockets {
 /// An address of a transport domain; none of one that is not UDP.
 fn socket_address(domain: &[u32], address: &[u8]) -> Option<SocketAddr> {
     let (ip, port) = address.split_last_chunk::<2>()?;
-    let ip: IpAddr = match domain {
-        UDP_DOMAIN | UDP_IPV4_DOMAIN => <[u8; 4]>::try_from(ip).ok()?.into(),
+    let ip: IpAddr = match canonical(domain) {
+        UDP_DOMAIN => <[u8; 4]>::try_from(ip).ok()?.into(),
         UDP_IPV6_DOMAIN => <[u8; 16]>::try_from(ip).ok()?.into(),
         _ => return None,
     };
@@ -126,6 +134,7 @@ fn socket_address(domain: &[u32], address: &[u8]) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use roles::notify::UDP_IPV4_DOMAIN;
 
     fn sockets() -> Sockets {
         let bind = |any: IpAddr| UdpSocket::bind((any, 0)).ok();

@@ -1,4 +1,4 @@
-//! Who the process is, after it has opened what only root may open.
+//! Who the process is, and what it may, after it has opened what only root may open.
 //!
 //! Users are looked up in `/etc/passwd` and `/etc/group` alone; others are named by number. Invariants: it
 //! changes who the process is while that has one thread, because the kernel keeps this for each thread; and
@@ -73,14 +73,14 @@ impl Account {
         Ok(Account { uid, gid, groups: all })
     }
 
-    /// Becomes the account, for good.
+    /// Becomes the account, for good, and keeps some capabilities.
     ///
     /// # Errors
     /// It cannot, or could come back; then the process must not go on.
-    pub(crate) fn become_it(&self) -> Result<(), String> {
+    pub(crate) fn become_it(&self, keep: CapabilitySet) -> Result<(), String> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         if geteuid() == uid && getegid() == gid {
-            return give_up_capabilities();
+            return give_up_capabilities(keep);
         }
         if !geteuid().is_root() {
             return Err("only root can become another user: start as root, or without `-u`".into());
@@ -95,11 +95,14 @@ impl Account {
         let groups: Vec<Gid> = self.groups.iter().map(|group| Gid::from_raw(*group)).collect();
         thread::set_thread_groups(&groups).map_err(|error| told("its groups", error))?;
         thread::set_thread_res_gid(gid, gid, gid).map_err(|error| told("its group", error))?;
+        // Permitted ones outlast the change; all but those to keep go right afterwards.
+        thread::set_keep_capabilities(true).map_err(|error| told("its capabilities", error))?;
         thread::set_thread_res_uid(uid, uid, uid).map_err(|error| told("its user", error))?;
         if uid.is_root() {
             return Ok(());
         }
-        give_up_capabilities()?;
+        give_up_capabilities(keep)?;
+        thread::set_keep_capabilities(false).map_err(|error| told("its capabilities", error))?;
         let is_back = thread::set_thread_res_uid(None, Uid::ROOT, None).is_ok()
             || (self.gid != 0 && thread::set_thread_res_gid(None, Gid::ROOT, None).is_ok());
         if is_back {
@@ -110,23 +113,29 @@ impl Account {
     }
 }
 
-/// Takes from a process that is not root what it needed to open its sockets.
+/// Takes from a process that is not root what it needed to open its sockets, but for what it is to keep.
 ///
 /// # Errors
-/// The system's; then the process must not go on.
-pub(crate) fn give_up_capabilities() -> Result<(), String> {
+/// It does not have what it is to keep, or the system's; then the process must not go on.
+pub(crate) fn give_up_capabilities(keep: CapabilitySet) -> Result<(), String> {
     let told = |error: rustix::io::Errno| format!("capabilities cannot be given up: {error}");
     thread::set_no_new_privs(true).map_err(told)?;
     if geteuid().is_root() {
         return Ok(());
     }
-    let none = CapabilitySets {
-        effective: CapabilitySet::empty(),
-        permitted: CapabilitySet::empty(),
+    if !thread::capabilities(None).map_err(told)?.permitted.contains(keep) {
+        return Err("`may-set-links` takes CAP_NET_ADMIN: start as root, or have systemd give it \
+                    (AmbientCapabilities and CapabilityBoundingSet)"
+            .into());
+    }
+    let rest = CapabilitySets {
+        effective: keep,
+        permitted: keep,
+        // Nothing that the agent starts has any.
         inheritable: CapabilitySet::empty(),
     };
     thread::clear_ambient_capability_set().map_err(told)?;
-    thread::set_capabilities(None, none).map_err(told)
+    thread::set_capabilities(None, rest).map_err(told)
 }
 
 fn number(text: &str) -> Option<u32> {

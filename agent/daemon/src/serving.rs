@@ -4,26 +4,31 @@
 //! Invariant: once [`Serving::end`] has returned, nobody is answered any more, but by a thread that a module kept
 //! for longer than seconds.
 
+use crate::answering::{Answer, Answering};
 use crate::application::Application;
 use crate::control::Control;
+use crate::later::{Later, ReplyTo};
+use crate::looks;
 use crate::metrics::{self, Swaps};
 use crate::notify;
 use crate::sockets::Sockets;
-use crate::{looks, stream, watch};
-use s_engine::Scratch;
+use crate::stream::{self, Away, Streams};
+use crate::threads::Threads;
+use crate::udp::Inbox;
+use crate::watch::{Post, Watch};
+use s_engine::{Engine, Left, Peer};
+use s_proxy::Runtime;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long threads may take to end: each looks several times in a second whether it should.
 const STUCK: Duration = Duration::from_secs(3);
 
 /// The threads that serve.
 pub(crate) struct Serving {
-    threads: Vec<JoinHandle<()>>,
-    stop: Arc<AtomicBool>,
+    threads: Arc<Threads>,
+    later: Arc<Later>,
     /// Their names in the file system go when they do.
     _sockets: [Sockets; 2],
 }
@@ -39,60 +44,90 @@ impl Serving {
         control: Control,
         mut metrics: Sockets,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut threads = Vec::new();
+        let threads = Arc::new(Threads::default());
         let (runtime, engine) = (application.runtime, &application.engine);
-        let datagrams = std::mem::take(&mut sockets.datagrams);
-        threads.extend(watch::start(runtime, engine, datagrams, &stop)?);
-        threads.push(looks::start(application, &stop)?);
-        let streams = std::mem::take(&mut sockets.streams);
-        if !streams.is_empty() {
-            let (engine, stop) = (Arc::clone(engine), Arc::clone(&stop));
-            threads.push(thread("snmp-streams".to_owned(), move || {
-                let limits = stream::Limits::new(engine.facts().max_message_size() as usize);
-                let (mut worker, mut scratch) = (runtime.worker(), Scratch::new());
-                stream::serve(&streams, limits, &stop, &mut |peer, message, answers| {
-                    scratch.begin();
-                    if worker.serve(|act| engine.answer(act, peer, message, &mut scratch)) {
-                        answers.extend_from_slice(scratch.answer());
-                    }
-                });
-            })?);
-        }
+        let later = answer_requests(runtime, engine, &threads, &mut sockets)?;
+        let stop = threads.stop();
+        threads.adopt(looks::start(application, stop)?);
         {
-            let (engine, stop) = (Arc::clone(engine), Arc::clone(&stop));
-            threads.push(thread("control".to_owned(), move || control.serve(&engine, &stop))?);
+            let (engine, stop) = (Arc::clone(engine), Arc::clone(stop));
+            threads.start("control".to_owned(), move || control.serve(&engine, &stop))?;
         }
         let readers = std::mem::take(&mut metrics.streams);
         if !readers.is_empty() {
-            let (application, stop) = (Arc::clone(application), Arc::clone(&stop));
+            let (application, stop) = (Arc::clone(application), Arc::clone(stop));
             let swaps = Swaps::of(application.manager.events())?;
-            threads.push(thread("metrics".to_owned(), move || {
+            threads.start("metrics".to_owned(), move || {
                 metrics::serve(&application, &swaps, &readers, &stop);
-            })?);
+            })?;
         }
         // Last, because the first thing that it does is to tell that the agent serves.
-        threads.extend(notify::start(runtime, engine, &stop)?);
-        Ok(Serving { threads, stop, _sockets: [sockets, metrics] })
+        notify::start(runtime, engine, stop)?.into_iter().for_each(|one| threads.adopt(one));
+        Ok(Serving { threads, later, _sockets: [sockets, metrics] })
     }
 
-    /// Ends all threads.
-    pub(crate) fn end(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        // One that is stuck in a module cannot be told to end; it ends with the process.
-        let patience = Instant::now() + STUCK;
-        for thread in self.threads {
-            while !thread.is_finished() && Instant::now() < patience {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            if thread.is_finished() {
-                // A thread that panicked said so.
-                let _ = thread.join();
-            }
+    /// Ends all threads, those that stand in for others included; answers how many a module keeps.
+    pub(crate) fn end(self) -> usize {
+        self.later.end();
+        self.threads.end(STUCK)
+    }
+}
+
+/// Starts the threads that answer requests.
+///
+/// # Errors
+/// The system's.
+fn answer_requests(
+    runtime: &'static Runtime,
+    engine: &Arc<Engine>,
+    threads: &Arc<Threads>,
+    sockets: &mut Sockets,
+) -> io::Result<Arc<Later>> {
+    let watch = Watch::start(engine, threads)?;
+    let later = Later::new(runtime, engine, threads, &watch);
+    for (number, socket) in std::mem::take(&mut sockets.datagrams).into_iter().enumerate() {
+        let (engine, later, inbox) = (Arc::clone(engine), Arc::clone(&later), Inbox::new(socket));
+        watch.post(&format!("snmp-{number}"), move |post| {
+            inbox.serve(runtime, &engine, &later, post);
+        })?;
+    }
+    let listeners = std::mem::take(&mut sockets.streams);
+    if !listeners.is_empty() {
+        let limits = stream::Limits::new(engine.facts().max_message_size() as usize);
+        let streams = Streams::new(listeners, limits)?;
+        let (engine, later) = (Arc::clone(engine), Arc::clone(&later));
+        watch.post("snmp-streams", move |post| {
+            let answering = Answering::at(runtime, &engine, post);
+            let mut messages = Messages { answering, later: Arc::clone(&later), post };
+            streams.serve(&|| post.goes_on(), &mut messages);
+        })?;
+    }
+    Ok(later)
+}
+
+/// Answers the messages of streams.
+struct Messages<'a> {
+    answering: Answering,
+    later: Arc<Later>,
+    post: &'a Post,
+}
+
+impl stream::Answers for Messages<'_> {
+    fn answer(&mut self, peer: Peer<'_>, message: &[u8], into: &mut Vec<u8>) -> Option<Left> {
+        match self.answering.first(self.post, peer, message) {
+            Answer::Octets(octets) => into.extend_from_slice(octets),
+            Answer::Nothing => {}
+            Answer::Left(left) => return Some(left),
         }
+        None
+    }
+
+    fn leave(&mut self, away: Away, message: &[u8], left: Left) {
+        let (domain, address) = away.peer();
+        let request = (domain, &address[..], message);
+        self.answering.leave(&self.later, request, left, ReplyTo::Stream(Box::new(away)));
     }
 }
 
-fn thread(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name).spawn(run)
-}
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,11 @@
 
 use crate::address::Listen;
 use crate::udp;
-use rustix::fs::Mode;
+use rustix::fs::{FileType, Mode, OFlags};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -116,10 +117,21 @@ pub(crate) fn unix_listener(path: &Path, mode: Mode) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
     // Until here the process's mask let nobody in but the owner.
-    rustix::fs::chmod(path, mode)?;
+    set_mode(path, mode)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// Sets the mode of a socket that has a name, and of nothing that a link in its place leads to.
+fn set_mode(path: &Path, mode: Mode) -> io::Result<()> {
+    let found = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty())?;
+    let kind = FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode);
+    if kind != FileType::Socket {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    // A descriptor of this kind has no mode to be set but through its name.
+    Ok(rustix::fs::chmod(format!("/proc/self/fd/{}", found.as_raw_fd()), mode)?)
 }
 
 #[cfg(test)]
@@ -145,6 +157,19 @@ mod tests {
         std::fs::write(&path, "a file").unwrap();
         assert!(open().is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a file");
+    }
+
+    #[test]
+    fn the_mode_of_what_a_link_leads_to_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let [victim, link] = ["victim", "link"].map(|name| directory.path().join(name));
+        let _listener = unix_listener(&victim, Mode::from_raw_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        assert!(set_mode(&link, Mode::from_raw_mode(0o666)).is_err());
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&victim), 0o600);
+        set_mode(&victim, Mode::from_raw_mode(0o660)).unwrap();
+        assert_eq!(mode(&victim), 0o660);
     }
 
     #[test]

@@ -1,26 +1,22 @@
 //! Streams: TCP (RFC 3430) and sockets of this machine. One thread serves all connections of all listeners,
 //! a message at a time in turn.
 //!
-//! It never waits for one peer, and never holds more of one than a message and an answer. Invariants: as
+//! It never waits for one peer, and never holds more of one than a message and an answer. A connection whose
+//! message is being answered belongs to whoever answers it, so a thread that is stuck in a module, and a
+//! request that is left for later, keep one connection from the others' turns and no more. Invariants: as
 //! many answers leave a connection as requests on it were answered, in their order; a peer that does not
 //! take its answers is asked for no more requests; and there are never more connections than the limits
 //! say, so that a slow or hostile peer costs a place and nothing else.
 
-use crate::udp::transport_address;
+use crate::connection::{Connection, Waiting, is_passing};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use s_engine::Peer;
+use s_engine::{Left, Peer};
 use socket2::{SockAddr, Socket};
 use std::io::{self, Read as _, Write as _};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// transportDomainTcpIpv4, transportDomainTcpIpv6 and transportDomainLocal (RFC 3419).
-const DOMAINS: [&[u32]; 3] = [
-    &[1, 3, 6, 1, 2, 1, 100, 1, 5],
-    &[1, 3, 6, 1, 2, 1, 100, 1, 6],
-    &[1, 3, 6, 1, 2, 1, 100, 1, 13],
-];
 
 /// How long the thread sleeps at most before it looks whether it should stop, and who idles.
 const TICK: Duration = Duration::from_millis(200);
@@ -29,7 +25,7 @@ const TICK: Duration = Duration::from_millis(200);
 const CHUNK: usize = 16 * 1024;
 
 /// So many messages of one connection are answered before the others have their turn.
-const TURN: usize = 8;
+pub(crate) const TURN: usize = 8;
 
 /// What peers may take.
 #[derive(Clone, Copy, Debug)]
@@ -56,244 +52,187 @@ impl Limits {
     }
 }
 
-/// Answers a message into the buffer, or not.
-pub(crate) type Answer<'a> = dyn FnMut(Peer<'_>, &[u8], &mut Vec<u8>) + 'a;
+/// Who answers messages.
+pub(crate) trait Answers {
+    /// Answers a message into the buffer, or not; or says that it is left for later.
+    fn answer(&mut self, peer: Peer<'_>, message: &[u8], into: &mut Vec<u8>) -> Option<Left>;
 
-/// Answers what comes in on streams until told to stop. The listeners do not block.
-pub(crate) fn serve(
-    listeners: &[Socket],
+    /// Takes over what is left for later, with the connection that waits for it.
+    fn leave(&mut self, away: Away, message: &[u8], left: Left);
+}
+
+/// The listeners and all connections: they outlive a thread that is stuck in a module.
+pub(crate) struct Streams {
+    listeners: Vec<Socket>,
     limits: Limits,
-    stop: &AtomicBool,
-    answer: &mut Answer<'_>,
-) {
-    let mut connections: Vec<Connection> = Vec::new();
-    // After an accept that failed (no descriptors left) the listeners rest for a moment.
-    let mut rest_until = Instant::now();
-    let mut chunk = vec![0; CHUNK];
-    while !stop.load(Ordering::Relaxed) {
-        let resting = rest_until > Instant::now();
-        let heard: &[Socket] = if resting { &[] } else { listeners };
-        let mut waiting: Vec<PollFd<'_>> = heard
-            .iter()
-            .map(|listener| PollFd::new(listener, PollFlags::IN))
-            .chain(connections.iter().map(Connection::waits_for))
-            .collect();
-        let has_more = connections.iter().any(|one| one.has_more && one.answers.is_empty());
-        let tick = if has_more { Duration::ZERO } else { TICK };
-        let tick = Timespec { tv_sec: 0, tv_nsec: tick.subsec_nanos().into() };
-        if poll(&mut waiting, Some(&tick)).is_err() {
-            // Interrupted by a signal.
-            continue;
-        }
-        let ready: Vec<PollFlags> = waiting.iter().map(PollFd::revents).collect();
-        let (of_listeners, of_connections) = ready.split_at(heard.len());
+    connections: Mutex<Connections>,
+    /// A connection has come back: the end that is written to, and the one that is listened on.
+    came_back: (UnixStream, UnixStream),
+}
 
-        for (connection, ready) in connections.iter_mut().zip(of_connections) {
-            if !ready.is_empty() || connection.has_more {
-                connection.turn(*ready, limits, &mut chunk, answer);
-            }
-        }
-        let now = Instant::now();
-        connections.retain(|connection| {
-            !connection.is_over && now.duration_since(connection.since) < limits.idle
-        });
-        for (listener, _) in
-            heard.iter().zip(of_listeners).filter(|(_, ready)| ready.contains(PollFlags::IN))
-        {
-            match listener.accept() {
-                Ok((socket, from)) => admit(&mut connections, socket, &from, limits),
-                Err(error) if is_passing(&error) => {}
-                Err(_) => rest_until = now + TICK,
-            }
-        }
+#[derive(Default)]
+struct Connections {
+    here: Vec<Connection>,
+    /// The hosts of those whose message is being answered, whichever thread has them.
+    away: Vec<Option<IpAddr>>,
+    /// How many there have been.
+    count: u64,
+}
+
+/// A connection whose message is being answered. It is read from no further until the answer has left.
+pub(crate) struct Away {
+    connection: Connection,
+    streams: Arc<Streams>,
+}
+
+impl Away {
+    /// The transport domain and the address of the peer.
+    pub(crate) fn peer(&self) -> (&'static [u32], Vec<u8>) {
+        (self.connection.domain, self.connection.address.clone())
+    }
+
+    /// It is served again, once its answer, if there is one, has left.
+    pub(crate) fn come_back(mut self, answer: &[u8]) {
+        self.connection.answers.extend_from_slice(answer);
+        self.connection.was_answered |= !answer.is_empty();
+        self.connection.since = Instant::now();
+        self.connection.flush();
+        self.streams.put_back(self.connection);
+        // Where the buffer is full, there is something to hear already.
+        let _ = (&self.streams.came_back.0).write(&[0]);
     }
 }
 
-/// Takes a connection in, if there is a place for it or one can be made.
-fn admit(connections: &mut Vec<Connection>, socket: Socket, from: &SockAddr, limits: Limits) {
-    let Some(connection) = Connection::new(socket, from) else { return };
-    let of_host = connections.iter().filter(|other| other.host == connection.host).count();
-    if of_host >= limits.connections_per_host {
-        // RFC 3430 §2 allows to refuse connections; the peer may use UDP.
-        return;
+impl Streams {
+    /// Serves listeners, which do not block.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn new(listeners: Vec<Socket>, limits: Limits) -> io::Result<Arc<Self>> {
+        let came_back = UnixStream::pair()?;
+        came_back.0.set_nonblocking(true)?;
+        came_back.1.set_nonblocking(true)?;
+        Ok(Arc::new(Streams { listeners, limits, connections: Mutex::default(), came_back }))
     }
-    if connections.len() >= limits.connections {
-        // Who was never answered goes first, then who was silent for the longest time.
-        let last = connections
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, other)| (other.was_answered, other.since))
-            .map(|(at, _)| at);
-        if let Some(at) = last {
-            connections.swap_remove(at);
+
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a connection out for as long as one of its messages is answered.
+    fn take(&self, number: u64) -> Option<Connection> {
+        let mut connections = self.connections();
+        let at = connections.here.iter().position(|one| one.number == number)?;
+        let connection = connections.here.swap_remove(at);
+        connections.away.push(connection.host);
+        Some(connection)
+    }
+
+    fn put_back(&self, connection: Connection) {
+        let mut connections = self.connections();
+        if let Some(at) = connections.away.iter().position(|host| *host == connection.host) {
+            connections.away.swap_remove(at);
+        }
+        if !connection.is_over {
+            connections.here.push(connection);
         }
     }
-    connections.push(connection);
-}
 
-struct Connection {
-    socket: Socket,
-    domain: &'static [u32],
-    /// The address of the peer, as its domain writes it.
-    address: Vec<u8>,
-    /// None for a peer on this machine's own sockets.
-    host: Option<IpAddr>,
-    /// What came and was not looked at yet.
-    received: Vec<u8>,
-    /// Answers, and how much of them has left.
-    answers: Vec<u8>,
-    sent: usize,
-    /// When a message was whole last.
-    since: Instant,
-    was_answered: bool,
-    /// There may be a whole message in `received`.
-    has_more: bool,
-    /// The peer sends no more.
-    has_ended: bool,
-    is_over: bool,
-}
-
-impl Connection {
-    fn new(socket: Socket, from: &SockAddr) -> Option<Self> {
-        socket.set_nonblocking(true).ok()?;
-        let mut address = Vec::new();
-        let [tcp, tcp6, local] = DOMAINS;
-        let (domain, host) = match from.as_socket() {
-            Some(peer) => {
-                // Answers are whole; to wait for more of them only delays.
-                socket.set_tcp_nodelay(true).ok()?;
-                transport_address(peer, &mut address);
-                (if peer.is_ipv6() { tcp6 } else { tcp }, Some(peer.ip()))
-            }
-            None => (local, None),
-        };
-        Some(Connection {
-            socket,
-            domain,
-            address,
-            host,
-            received: Vec::new(),
-            answers: Vec::new(),
-            sent: 0,
-            since: Instant::now(),
-            was_answered: false,
-            has_more: false,
-            has_ended: false,
-            is_over: false,
-        })
-    }
-
-    /// Requests, once the answers to the last ones have left.
-    fn waits_for(&self) -> PollFd<'_> {
-        let what = if self.answers.is_empty() { PollFlags::IN } else { PollFlags::OUT };
-        PollFd::new(&self.socket, what)
-    }
-
-    fn turn(
-        &mut self,
-        ready: PollFlags,
-        limits: Limits,
-        chunk: &mut [u8],
-        answer: &mut Answer<'_>,
-    ) {
-        self.flush();
-        if !self.answers.is_empty() || self.is_over {
-            return;
-        }
-        if !self.has_more && ready.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
-            match self.socket.read(chunk) {
-                Ok(0) => self.has_ended = true,
-                Ok(len) => self.received.extend_from_slice(&chunk[..len]),
-                Err(error) if is_passing(&error) => return,
-                Err(_) => self.is_over = true,
-            }
-        }
-        self.has_more = true;
-        for _ in 0..TURN {
-            let len = match frame(&self.received, limits.message_size) {
-                Frame::Whole(len) => len,
-                Frame::Part => {
-                    self.has_more = false;
-                    self.is_over |= self.has_ended;
-                    break;
-                }
-                Frame::No => {
-                    // Nobody knows where the next message begins. What came is looked at, so that it counts.
-                    self.is_over = true;
-                    self.received.len().min(limits.message_size)
-                }
+    /// Answers what comes in for as long as `goes_on`. It may be called again while an earlier call is stuck
+    /// in a message: the connection of that message is the only one that waits.
+    pub(crate) fn serve(self: &Arc<Self>, goes_on: &dyn Fn() -> bool, answers: &mut dyn Answers) {
+        // After an accept that failed (no descriptors left) the listeners rest for a moment.
+        let mut rest_until = Instant::now();
+        let mut chunk = vec![0; CHUNK];
+        while goes_on() {
+            let heard = match rest_until > Instant::now() {
+                true => &[],
+                false => &self.listeners[..],
             };
-            let peer = Peer { domain: self.domain, address: &self.address };
-            answer(peer, &self.received[..len], &mut self.answers);
-            self.received.drain(..len);
-            self.since = Instant::now();
-            self.was_answered |= !self.answers.is_empty();
-            self.flush();
-            if !self.answers.is_empty() || self.is_over {
-                break;
+            let waiting: Vec<Waiting> =
+                self.connections().here.iter().map(Connection::waits_for).collect();
+            let has_more = waiting.iter().any(|one| one.has_more);
+            let mut polled: Vec<PollFd<'_>> = heard
+                .iter()
+                .map(|listener| PollFd::new(listener, PollFlags::IN))
+                .chain(waiting.iter().map(|one| PollFd::new(&*one.socket, one.what)))
+                .chain([PollFd::new(&self.came_back.1, PollFlags::IN)])
+                .collect();
+            let tick = if has_more { Duration::ZERO } else { TICK };
+            let tick = Timespec { tv_sec: 0, tv_nsec: tick.subsec_nanos().into() };
+            if poll(&mut polled, Some(&tick)).is_err() {
+                // Interrupted by a signal.
+                continue;
             }
-        }
-        if self.received.is_empty() {
-            // A connection that rests keeps no memory.
-            self.received = Vec::new();
-        }
-    }
+            let ready: Vec<PollFlags> = polled.iter().map(PollFd::revents).collect();
+            let (of_listeners, of_connections) = ready.split_at(heard.len());
+            // Only to be woken; what came back is among the others next time.
+            let _ = (&self.came_back.1).read(&mut chunk);
 
-    /// Sends what the peer takes of the answers.
-    fn flush(&mut self) {
-        while self.sent < self.answers.len() {
-            match self.socket.write(&self.answers[self.sent..]) {
-                Ok(len) if len > 0 => self.sent += len,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                _ => {
-                    self.is_over = true;
+            for (one, ready) in waiting.iter().zip(of_connections) {
+                if !ready.is_empty() || one.has_more {
+                    self.turn(one.number, *ready, &mut chunk, answers);
+                }
+                if !goes_on() {
                     return;
                 }
             }
+            let now = Instant::now();
+            let idle = self.limits.idle;
+            self.connections().here.retain(|one| now.duration_since(one.since) < idle);
+            for (listener, _) in
+                heard.iter().zip(of_listeners).filter(|(_, ready)| ready.contains(PollFlags::IN))
+            {
+                match listener.accept() {
+                    Ok((socket, from)) => self.connections().admit(socket, &from, self.limits),
+                    Err(error) if is_passing(&error) => {}
+                    Err(_) => rest_until = now + TICK,
+                }
+            }
         }
-        (self.answers, self.sent) = (Vec::new(), 0);
+    }
+
+    /// Serves one connection, which nobody else has meanwhile.
+    fn turn(
+        self: &Arc<Self>,
+        number: u64,
+        ready: PollFlags,
+        chunk: &mut [u8],
+        answers: &mut dyn Answers,
+    ) {
+        let Some(mut connection) = self.take(number) else { return };
+        match connection.turn(ready, self.limits, chunk, answers) {
+            None => self.put_back(connection),
+            Some((message, left)) => {
+                let away = Away { connection, streams: Arc::clone(self) };
+                answers.leave(away, &message, left);
+            }
+        }
     }
 }
 
-/// Errors that say nothing about the connection.
-fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, Interrupted, WouldBlock};
-    matches!(error.kind(), ConnectionAborted | Interrupted | WouldBlock)
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Frame {
-    /// A message of so many octets.
-    Whole(usize),
-    /// The beginning of one.
-    Part,
-    /// No message, or a larger one than is taken.
-    No,
-}
-
-/// Where a message ends: it is a SEQUENCE of definite length (RFC 3430 §2.1, RFC 3417 §8).
-fn frame(octets: &[u8], largest: usize) -> Frame {
-    let [tag, octets @ ..] = octets else { return Frame::Part };
-    if *tag != 0x30 {
-        return Frame::No;
-    }
-    let [first, octets @ ..] = octets else { return Frame::Part };
-    let (header, contents) = match *first {
-        short @ ..=0x7f => (2, usize::from(short)),
-        // No message needs more than four; more may be leading zeros only.
-        long @ 0x81..=0x88 => {
-            let count = usize::from(long & 0x7f);
-            let Some(digits) = octets.get(..count) else { return Frame::Part };
-            let contents = digits.iter().fold(0_u64, |sum, digit| (sum << 8) | u64::from(*digit));
-            (2 + count, usize::try_from(contents).unwrap_or(usize::MAX))
+impl Connections {
+    /// Takes a connection in, if there is a place for it or one can be made.
+    fn admit(&mut self, socket: Socket, from: &SockAddr, limits: Limits) {
+        self.count += 1;
+        let Some(connection) = Connection::new(self.count, socket, from) else { return };
+        let hosts = self.here.iter().map(|other| other.host).chain(self.away.iter().copied());
+        if hosts.filter(|host| *host == connection.host).count() >= limits.connections_per_host {
+            // RFC 3430 §2 allows to refuse connections; the peer may use UDP.
+            return;
         }
-        _ => return Frame::No,
-    };
-    match contents.checked_add(header) {
-        Some(len) if len <= largest && octets.len() + 2 >= len => Frame::Whole(len),
-        Some(len) if len <= largest => Frame::Part,
-        _ => Frame::No,
+        if self.here.len() + self.away.len() >= limits.connections {
+            // Who was never answered goes first, then who was silent for the longest time.
+            let last = self
+                .here
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, other)| (other.was_answered, other.since))
+                .map(|(at, _)| at);
+            let Some(at) = last else { return };
+            self.here.swap_remove(at);
+        }
+        self.here.push(connection);
     }
 }
 
@@ -302,23 +241,22 @@ mod tests {
     use super::*;
     use socket2::{Domain, Type};
     use std::net::{Shutdown, SocketAddr, TcpStream};
-    use std::os::unix::net::UnixStream;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
-    #[test]
-    fn a_message_ends_where_its_length_says() {
-        assert_eq!(frame(&[], 100), Frame::Part);
-        assert_eq!(frame(&[0x30], 100), Frame::Part);
-        assert_eq!(frame(&[0x30, 2, 1], 100), Frame::Part);
-        assert_eq!(frame(&[0x30, 2, 1, 2], 100), Frame::Whole(4));
-        assert_eq!(frame(&[0x30, 2, 1, 2, 0x30], 100), Frame::Whole(4));
-        assert_eq!(frame(&[0x30, 0x82, 0, 1, 7], 100), Frame::Whole(5));
-        assert_eq!(frame(&[0x30, 0x82, 0], 100), Frame::Part);
-        assert_eq!(frame(&[0x30, 0x80, 0, 0], 100), Frame::No, "indefinite");
-        assert_eq!(frame(&[0x02, 1, 1], 100), Frame::No);
-        assert_eq!(frame(&[0x30, 99], 100), Frame::No, "larger than is taken");
-        assert_eq!(frame(&[0x30, 98], 100), Frame::Part);
-        assert_eq!(frame(&[[0x30, 0x88].as_slice(), &[0xff; 8]].concat(), 100), Frame::No);
-        assert_eq!(frame(&[0x30, 0x89], 100), Frame::No);
+    /// Answers what is a message with itself.
+    struct Echo;
+
+    impl Answers for Echo {
+        fn answer(&mut self, _: Peer<'_>, message: &[u8], into: &mut Vec<u8>) -> Option<Left> {
+            if message.starts_with(&[0x30]) {
+                into.extend_from_slice(message);
+            }
+            None
+        }
+
+        fn leave(&mut self, away: Away, _: &[u8], _: Left) {
+            away.come_back(&[]);
+        }
     }
 
     /// A server that answers each message with itself, and the address it listens on.
@@ -338,15 +276,9 @@ mod tests {
         let address = tcp.local_addr().unwrap().as_socket().unwrap();
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let listeners = [tcp, unix];
-            let stop = &stop;
-            scope.spawn(move || {
-                serve(&listeners, limits, stop, &mut |_, message, answers| {
-                    if message.starts_with(&[0x30]) {
-                        answers.extend_from_slice(message);
-                    }
-                });
-            });
+            let streams = Streams::new(vec![tcp, unix], limits).unwrap();
+            let goes_on = || !stop.load(Ordering::Relaxed);
+            scope.spawn(move || streams.serve(&goes_on, &mut Echo));
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 test(address, path.to_str().unwrap())
             }));

@@ -1,15 +1,18 @@
 //! UDP (RFC 3417 §3): each thread has a socket of its own on the shared port, and answers what it hears.
 //!
-//! Invariant: a datagram is answered by the thread that received it, from the socket that received it, at
-//! most once.
+//! Invariant: a datagram is answered from the socket that received it, at most once; by the thread that received
+//! it, or by those of `later.rs`.
 
+use crate::answering::{Answer, Answering};
 use crate::batch::{self, Batch};
-use crate::watch::Receiving;
-use s_engine::{Patience, Peer, Scratch};
+use crate::later::{Later, ReplyTo};
+use crate::watch::Post;
+use s_engine::{Engine, Peer};
+use s_proxy::Runtime;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// snmpUDPDomain (RFC 3417) and transportDomainUdpIpv6 (RFC 3419).
@@ -50,43 +53,85 @@ pub(crate) fn claim(address: SocketAddr) -> io::Result<()> {
     socket.bind(&SockAddr::from(address))
 }
 
-/// Answers what comes in until told to stop.
-pub(crate) fn serve(receiving: &Receiving) {
-    let Receiving { runtime, engine, later, socket, .. } = receiving;
-    let mut worker = runtime.worker();
-    let mut scratch = Scratch::new();
-    scratch.set_patience(Patience::Leaving);
-    scratch.set_progress(Arc::clone(&receiving.progress));
-    // One octet more than the largest message: what was cut is then seen to be too long.
-    let mut batch = Batch::new(engine.facts().max_message_size() as usize + 1);
-    let mut address = Vec::with_capacity(18);
-    while receiving.goes_on() {
-        // A timeout, a signal, or an ICMP error of an earlier answer: none is a datagram.
-        let Ok(count) = batch.receive(socket) else { continue };
-        for at in 0..count {
-            let Some((from, request)) = batch.datagram(at) else { continue };
-            let domain = transport_address(from, &mut address);
-            let peer = Peer { domain, address: &address };
-            scratch.begin();
-            let mut is_there = worker.serve(|act| engine.answer(act, peer, request, &mut scratch));
-            if scratch.is_left() {
-                // It needs a slow module, and others wait for this thread.
-                let is_set = scratch.is_left_set();
-                let is_taken = batch
-                    .envelope(at)
-                    .is_some_and(|envelope| later.take(socket, envelope, (from, request), is_set));
-                if is_taken {
-                    continue;
-                }
-                scratch.set_patience(Patience::Avoiding);
-                is_there = worker.serve(|act| engine.answer(act, peer, request, &mut scratch));
-                scratch.set_patience(Patience::Leaving);
-            }
-            if is_there {
-                batch.answer(at, scratch.answer());
+/// One socket, and what came in by it last: that outlives a thread which is stuck in a module.
+pub(crate) struct Inbox {
+    socket: Arc<UdpSocket>,
+    last: Mutex<Option<Arc<Mutex<Batch>>>>,
+}
+
+impl Inbox {
+    pub(crate) fn new(socket: UdpSocket) -> Self {
+        Inbox { socket: Arc::new(socket), last: Mutex::default() }
+    }
+
+    /// Answers what comes in for as long as the thread has its post. A stand-in begins with what the stuck
+    /// thread had received: it sends the answers that were made, and takes the datagrams that nobody has taken.
+    pub(crate) fn serve(
+        &self,
+        runtime: &'static Runtime,
+        engine: &Arc<Engine>,
+        later: &Arc<Later>,
+        post: &Post,
+    ) {
+        // One octet more than the largest message: what was cut is then seen to be too long.
+        let largest = engine.facts().max_message_size() as usize + 1;
+        let batch = Arc::new(Mutex::new(Batch::new(largest)));
+        let mut thread = Thread {
+            socket: &self.socket,
+            later,
+            post,
+            answering: Answering::at(runtime, engine, post),
+            request: Vec::new(),
+            address: Vec::with_capacity(18),
+        };
+        let unfinished = locked(&self.last).replace(Arc::clone(&batch));
+        unfinished.iter().for_each(|batch| thread.finish(batch));
+        while post.goes_on() {
+            // A timeout, a signal, or an ICMP error of an earlier answer: none is a datagram.
+            if locked(&batch).receive(&self.socket).is_ok() {
+                thread.finish(&batch);
             }
         }
-        batch.send(socket);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One thread that answers, and its memory.
+struct Thread<'a> {
+    socket: &'a Arc<UdpSocket>,
+    later: &'a Arc<Later>,
+    post: &'a Post,
+    answering: Answering,
+    request: Vec<u8>,
+    address: Vec<u8>,
+}
+
+impl Thread<'_> {
+    /// Answers what nobody has taken of a batch. It is not locked while a module is asked.
+    fn finish(&mut self, batch: &Mutex<Batch>) {
+        let Thread { socket, later, post, answering, request, address } = self;
+        loop {
+            let mut locked = locked(batch);
+            let Some((at, from)) = locked.take_next(request) else {
+                return locked.send(socket);
+            };
+            drop(locked);
+            let domain = transport_address(from, address);
+            let peer = Peer { domain, address };
+            match answering.first(post, peer, request) {
+                Answer::Octets(answer) => self::locked(batch).answer(at, answer),
+                Answer::Nothing => {}
+                // It needs a slow module, and others wait for this thread.
+                Answer::Left(left) => {
+                    let Some(envelope) = self::locked(batch).envelope(at) else { continue };
+                    let reply_to = ReplyTo::Datagram(Arc::clone(socket), Box::new(envelope));
+                    answering.leave(later, (domain, address, request), left, reply_to);
+                }
+            }
+        }
     }
 }
 

@@ -1,18 +1,19 @@
-//! Looks after the threads that receive: one that is stuck in a module gets a stand-in on its socket.
+//! Looks after the places that somebody must always be at work in: whoever is stuck in a module gets a
+//! stand-in.
 //!
-//! Nothing can end a call from outside, so the stuck thread keeps its request and the others of its batch,
-//! answers them when the module returns, and ends. Invariant: a socket is received from by one thread, and
-//! for the moment in which a stuck one comes back by two; there are so many stand-ins at most.
+//! Nothing can end a call from outside, so the stuck thread keeps what it is at, finishes that when the module
+//! returns, and ends. Invariant: a place has one thread, and for the moment in which a stuck one comes back
+//! two; there are so many stand-ins at most, and a thread that got none at once gets one as soon as there may
+//! be one.
 
-use crate::later::Later;
-use crate::udp;
+use crate::later::DEADLINE;
+use crate::threads::Threads;
 use s_engine::{Engine, Progress, Watcher};
-use s_proxy::Runtime;
-use std::net::UdpSocket;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{Builder, JoinHandle, sleep};
-use std::time::Duration;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// How often it looks while there is something to see: a call that is seen twice took longer than this.
 const BUSY: Duration = Duration::from_millis(20);
@@ -22,96 +23,128 @@ const QUIET: Duration = Duration::from_millis(100);
 /// So many threads may be stuck and replaced at once; more, and requests wait.
 const STAND_INS: usize = 16;
 
-/// What a receiving thread needs.
-#[derive(Clone)]
-pub(crate) struct Receiving {
-    pub(crate) runtime: &'static Runtime,
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) later: Arc<Later>,
-    pub(crate) socket: Arc<UdpSocket>,
-    /// Everybody ends.
-    pub(crate) stop: Arc<AtomicBool>,
-    pub(crate) progress: Arc<Progress>,
-    /// Somebody else has the socket now.
-    is_replaced: Arc<AtomicBool>,
-    /// How many threads are stuck.
+/// A place as the thread has it that is at work there.
+pub(crate) struct Post {
+    threads: Arc<Threads>,
+    progress: Arc<Progress>,
+    /// Since when somebody else is at work there.
+    replaced: OnceLock<Instant>,
+}
+
+impl Post {
+    fn new(threads: &Arc<Threads>) -> Arc<Self> {
+        let (threads, replaced) = (Arc::clone(threads), OnceLock::new());
+        Arc::new(Post { threads, progress: Arc::default(), replaced })
+    }
+
+    /// Whether the thread goes on with its work.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.threads.are_to_end() && !self.is_replaced()
+    }
+
+    /// Whether somebody else goes on with it.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replaced.get().is_some()
+    }
+
+    /// Whether the thread was stuck for so long that those who wait for it have given up.
+    pub(crate) fn is_late(&self) -> bool {
+        self.replaced.get().is_some_and(|since| since.elapsed() > DEADLINE)
+    }
+
+    /// Where the thread says which module it is in.
+    pub(crate) const fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+}
+
+/// The work of a place, until its [`Post`] says otherwise.
+type Work = Arc<dyn Fn(&Post) + Send + Sync>;
+
+struct Place {
+    name: String,
+    work: Work,
+    /// As its newest thread has it.
+    post: Arc<Post>,
+}
+
+/// The places, and who looks after them.
+pub(crate) struct Watch {
+    engine: Arc<Engine>,
+    threads: Arc<Threads>,
+    places: Mutex<Vec<Place>>,
+    /// How many threads are stuck and replaced.
     stuck: Arc<AtomicUsize>,
 }
 
-impl Receiving {
-    /// Whether the thread goes on receiving.
-    pub(crate) fn goes_on(&self) -> bool {
-        !self.stop.load(Ordering::Relaxed) && !self.is_replaced.load(Ordering::Relaxed)
-    }
-
-    fn stand_in(&self) -> Self {
-        Receiving { progress: Arc::default(), is_replaced: Arc::default(), ..self.clone() }
-    }
-
-    fn run(&self) {
-        udp::serve(self);
-        if self.is_replaced.load(Ordering::Relaxed) {
-            self.stuck.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Starts a receiving thread for each socket, and one that looks after them.
-///
-/// # Errors
-/// A thread cannot be started.
-pub(crate) fn start(
-    runtime: &'static Runtime,
-    engine: &Arc<Engine>,
-    sockets: Vec<UdpSocket>,
-    stop: &Arc<AtomicBool>,
-) -> std::io::Result<Vec<JoinHandle<()>>> {
-    if sockets.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (later, stuck) = (Later::new(runtime, engine, stop), Arc::default());
-    let mut threads = Vec::new();
-    let mut receiving = Vec::new();
-    for (number, socket) in sockets.into_iter().enumerate() {
-        let one = Receiving {
-            runtime,
+impl Watch {
+    /// Starts the thread that looks.
+    ///
+    /// # Errors
+    /// The system has no thread.
+    pub(crate) fn start(engine: &Arc<Engine>, threads: &Arc<Threads>) -> io::Result<Arc<Self>> {
+        let watch = Arc::new(Watch {
             engine: Arc::clone(engine),
-            later: Arc::clone(&later),
-            socket: Arc::new(socket),
-            stop: Arc::clone(stop),
-            progress: Arc::default(),
-            is_replaced: Arc::default(),
-            stuck: Arc::clone(&stuck),
-        };
-        receiving.push(one.clone());
-        let thread = Builder::new().name(format!("snmp-{number}"));
-        threads.push(thread.spawn(move || one.run())?);
+            threads: Arc::clone(threads),
+            places: Mutex::default(),
+            stuck: Arc::default(),
+        });
+        let looking = Arc::clone(&watch);
+        threads.start("snmp-watch".to_owned(), move || looking.look_after())?;
+        Ok(watch)
     }
-    let stop = Arc::clone(stop);
-    let watch = Builder::new().name("snmp-watch".to_owned());
-    threads.push(watch.spawn(move || look_after(receiving, &stop))?);
-    Ok(threads)
-}
 
-fn look_after(mut receiving: Vec<Receiving>, stop: &AtomicBool) {
-    let mut watcher = Watcher::default();
-    while !stop.load(Ordering::Relaxed) {
-        sleep(if watcher.is_busy() { BUSY } else { QUIET });
-        let Some(first) = receiving.first() else { return };
-        let (engine, stuck) = (Arc::clone(&first.engine), Arc::clone(&first.stuck));
-        let seen = watcher.look(engine.pace(), receiving.iter().map(|one| &*one.progress));
-        for at in seen {
-            if stuck.load(Ordering::Relaxed) >= STAND_INS {
-                continue;
+    /// Has a thread work, and another whenever that one is stuck.
+    ///
+    /// # Errors
+    /// The system has no thread.
+    pub(crate) fn post(
+        &self,
+        name: &str,
+        work: impl Fn(&Post) + Send + Sync + 'static,
+    ) -> io::Result<()> {
+        let post = Post::new(&self.threads);
+        let place = Place { name: name.to_owned(), work: Arc::new(work), post };
+        let mut places = self.places();
+        self.send(&place, &place.post)?;
+        places.push(place);
+        Ok(())
+    }
+
+    fn places(&self) -> MutexGuard<'_, Vec<Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a thread to a place.
+    fn send(&self, place: &Place, post: &Arc<Post>) -> io::Result<()> {
+        let (work, stuck, post) =
+            (Arc::clone(&place.work), Arc::clone(&self.stuck), Arc::clone(post));
+        self.threads.start(place.name.clone(), move || {
+            work(&post);
+            if post.is_replaced() {
+                stuck.fetch_sub(1, Ordering::Relaxed);
             }
-            let stand_in = receiving[at].stand_in();
-            let one = stand_in.clone();
-            let thread = Builder::new().name(format!("snmp-{at}"));
-            // Where there can be no other thread, whoever asks waits until the module returns.
-            if thread.spawn(move || one.run()).is_ok() {
-                stuck.fetch_add(1, Ordering::Relaxed);
-                receiving[at].is_replaced.store(true, Ordering::Relaxed);
-                receiving[at] = stand_in;
+        })
+    }
+
+    fn look_after(&self) {
+        let mut watcher = Watcher::default();
+        while !self.threads.are_to_end() {
+            sleep(if watcher.is_busy() { BUSY } else { QUIET });
+            let mut places = self.places();
+            let progress = places.iter().map(|place| &*place.post.progress);
+            for at in watcher.look(self.engine.pace(), progress) {
+                if self.stuck.load(Ordering::Relaxed) >= STAND_INS {
+                    break;
+                }
+                let post = Post::new(&self.threads);
+                // Where there can be no other thread, whoever asks waits until the module returns.
+                if self.send(&places[at], &post).is_ok() {
+                    self.stuck.fetch_add(1, Ordering::Relaxed);
+                    let _ = places[at].post.replaced.set(Instant::now());
+                    places[at].post = post;
+                    watcher.is_replaced(at);
+                }
             }
         }
     }

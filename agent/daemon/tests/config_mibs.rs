@@ -3,9 +3,9 @@
 //! Skipped: `snmpusm changekey`, which needs SNMP-USM-DH-OBJECTS-MIB (RFC 2786, experimental).
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
 
-use std::io::{BufRead as _, BufReader};
-use std::net::UdpSocket;
-use std::process::{Child, Command, Output, Stdio};
+mod started;
+
+use std::process::{Command, Output};
 use tempfile::TempDir;
 
 const LONG_NAME: &str = "a-name-of-thirty-two-characters-";
@@ -49,58 +49,32 @@ access = "write"
 }
 
 struct Agent {
-    process: Child,
+    started: started::Agent,
     address: String,
     directory: TempDir,
 }
 
 impl Agent {
     fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("sagentd.toml"), config()).unwrap();
-        Self::start_in(directory)
+        Self::start_in(started::furnished(&config()))
     }
 
     fn start_in(directory: TempDir) -> Self {
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_sagentd"))
-            .arg("-c")
-            .arg(directory.path().join("sagentd.toml"))
-            .arg("--state-directory")
-            .arg(directory.path().join("state"))
-            .arg("-Lo")
-            .arg(&address)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut told = Vec::new();
-        loop {
-            match lines.next() {
-                Some(Ok(line)) if line.contains("listening on") => break,
-                Some(Ok(line)) => told.push(line),
-                _ => panic!("the agent ended: {told:?}"),
-            }
-        }
-        // What it says later must not stop it.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Agent { process, address, directory }
+        let started = started::Agent::start(directory.path(), &[]);
+        let address = format!("127.0.0.1:{}", started.port);
+        Agent { started, address, directory }
     }
 
     /// The same again, after SIGTERM and a start.
-    fn restarted(mut self) -> Self {
-        let id = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-        assert!(self.process.wait().unwrap().success());
-        Self::start_in(std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap()))
+    fn restarted(self) -> Self {
+        self.started.stop();
+        Self::start_in(self.directory)
     }
 
     /// The same again, after SIGKILL and a start.
-    fn killed(mut self) -> Self {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        Self::start_in(std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap()))
+    fn killed(self) -> Self {
+        drop(self.started);
+        Self::start_in(self.directory)
     }
 
     fn ask(&self, tool: &str, principal: &[&str], options: &[&str], more: &[&str]) -> Output {
@@ -174,13 +148,6 @@ impl Agent {
             .step_by(2)
             .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
             .collect()
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

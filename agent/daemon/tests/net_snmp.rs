@@ -3,9 +3,9 @@
 //! Every test starts an agent of its own, on a port that the system gave away a moment before.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
 
-use std::io::{BufRead as _, BufReader};
-use std::net::UdpSocket;
-use std::process::{Child, Command, Output, Stdio};
+mod started;
+
+use std::process::{Command, Output};
 use tempfile::TempDir;
 
 const CONFIG: &str = r#"
@@ -90,46 +90,20 @@ access = "write"
 "#;
 
 struct Agent {
-    process: Child,
+    started: started::Agent,
     address: String,
     directory: TempDir,
 }
 
-fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 impl Agent {
     fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("sagentd.toml"), CONFIG).unwrap();
-        Self::start_in(directory)
+        Self::start_in(started::furnished(CONFIG))
     }
 
     fn start_in(directory: TempDir) -> Self {
-        let address = format!("127.0.0.1:{}", free_port());
-        let mut process = Command::new(env!("CARGO_BIN_EXE_sagentd"))
-            .arg("-c")
-            .arg(directory.path().join("sagentd.toml"))
-            .arg("--state-directory")
-            .arg(directory.path().join("state"))
-            .arg("-Lo")
-            .arg(&address)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut told = Vec::new();
-        loop {
-            match lines.next() {
-                Some(Ok(line)) if line.contains("listening on") => break,
-                Some(Ok(line)) => told.push(line),
-                _ => panic!("the agent ended: {told:?}"),
-            }
-        }
-        // What it says later must not stop it.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Agent { process, address, directory }
+        let started = started::Agent::start(directory.path(), &[]);
+        let address = format!("127.0.0.1:{}", started.port);
+        Agent { started, address, directory }
     }
 
     fn ask(&self, tool: &str, principal: &[&str], more: &[&str]) -> Output {
@@ -162,18 +136,9 @@ impl Agent {
         text
     }
 
-    fn stop(mut self) -> TempDir {
-        let id = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-        assert!(self.process.wait().unwrap().success());
-        std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap())
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    fn stop(self) -> TempDir {
+        self.started.stop();
+        self.directory
     }
 }
 
@@ -391,7 +356,7 @@ fn a_set_is_seen_by_everybody_and_outlives_the_process() {
 #[test]
 fn two_agents_on_one_port_are_told_apart_and_a_wrong_configuration_stops_the_start() {
     let agent = Agent::start();
-    let again = Command::new(env!("CARGO_BIN_EXE_sagentd"))
+    let again = Command::new(started::program())
         .args(["-C", "--state-directory"])
         .arg(agent.directory.path().join("other"))
         .arg(&agent.address)
@@ -402,11 +367,8 @@ fn two_agents_on_one_port_are_told_apart_and_a_wrong_configuration_stops_the_sta
 
     let faulty = agent.directory.path().join("faulty.toml");
     std::fs::write(&faulty, "[[user]]\nname = \"a\"\nauth = \"SHA\"\n").unwrap();
-    let check = Command::new(env!("CARGO_BIN_EXE_sagentd"))
-        .args(["--check", "-c"])
-        .arg(&faulty)
-        .output()
-        .unwrap();
+    let check =
+        Command::new(started::program()).args(["--check", "-c"]).arg(&faulty).output().unwrap();
     let text = String::from_utf8_lossy(&check.stderr).into_owned();
     assert!(!check.status.success() && text.contains("`auth-passphrase` is missing"), "{text}");
 }

@@ -8,7 +8,7 @@ use started::{Agent, CONFIG, PASSPHRASE, PUBLIC, command, furnished, program, wr
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -211,9 +211,19 @@ fn terminal() -> (fs::File, fs::File) {
     (ours.into(), theirs)
 }
 
-/// What an agent without a configuration shows on a terminal until `last` was shown, and the agent.
+/// What an agent without a configuration shows on a terminal, and the agent.
 fn start_on_terminal(directory: &Path, port: u16) -> (String, std::process::Child) {
-    let (mut ours, theirs) = terminal();
+    let (ours, theirs) = terminal();
+    start_on(directory, port, ours, theirs.into())
+}
+
+/// What an agent without a configuration writes to an output of which we have the other end, and the agent.
+fn start_on(
+    directory: &Path,
+    port: u16,
+    mut ours: impl std::io::Read + Send + 'static,
+    theirs: Stdio,
+) -> (String, std::process::Child) {
     let process = command(directory)
         .arg(format!("udp:127.0.0.1:{port}"))
         .arg("-Le")
@@ -306,6 +316,46 @@ fn the_first_users_passphrases_are_shown_once_on_a_terminal_and_never_logged() {
 }
 
 #[test]
+fn the_first_users_passphrases_are_shown_to_who_reads_a_pipe_and_not_to_a_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("state/first-user-passphrases");
+    // A journal is the other end of a socket.
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let theirs = std::os::fd::OwnedFd::from(theirs).into();
+    let (shown, _ended) = start_on(directory.path(), started::free_port(), ours, theirs);
+    assert_eq!(shown, "");
+    assert!(file.exists());
+
+    let (ours, theirs) = std::io::pipe().unwrap();
+    let port = started::free_port();
+    let (shown, mut process) = start_on(directory.path(), port, ours, theirs.into());
+    assert!(shown.contains("snmpget -v3") && shown.contains(&port.to_string()), "{shown}");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_check_asks_the_modules_and_leaves_nothing_behind() {
+    let twice = "[[user]]\nname = \"alice\"\n".repeat(2);
+    let directory = furnished(CONFIG);
+    let file = directory.path().join("sagentd.toml");
+    let state = directory.path().join("state");
+    for (text, said) in [(CONFIG.to_owned(), "is sound"), (twice, "`alice` is there twice")] {
+        fs::write(&file, &text).unwrap();
+        let options = ["--check", "--state-directory", state.to_str().unwrap(), "-c"];
+        let output = Command::new(program()).args(options).arg(&file).output().unwrap();
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(
+            (output.status.success(), told.contains(said)),
+            (text == CONFIG, true),
+            "{told}"
+        );
+        assert!(!state.exists());
+    }
+}
+
+#[test]
 fn root_is_given_up_for_good_and_nobody_else_becomes_another() {
     let directory = furnished(CONFIG);
     let is_root = rustix::process::geteuid().is_root();
@@ -322,7 +372,15 @@ fn root_is_given_up_for_good_and_nobody_else_becomes_another() {
     fs::set_permissions(directory.path().join("sagentd.toml"), fs::Permissions::from_mode(0o644))
         .unwrap();
     let socket = format!("unix:{}", directory.path().join("socket").display());
-    let mut agent = Agent::start(directory.path(), &["-u", "65534", "-g", "65533", &socket]);
+    // A log in root's own folder, which is moved away and made anew.
+    let (log, pid) = (directory.path().join("log"), directory.path().join("pid"));
+    let moved = directory.path().join("log.1");
+    let (log_text, pid_text) = (log.to_str().unwrap(), pid.to_str().unwrap());
+    let as_nobody = ["-u", "65534", "-g", "65533", &socket, "-p", pid_text, "-Lf", log_text];
+    let mut agent = Agent::start(directory.path(), &as_nobody);
+    let mode = fs::metadata(&pid).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+    assert_eq!(fs::read_to_string(&pid).unwrap().trim(), agent.process.id().to_string());
     let status = fs::read_to_string(format!("/proc/{}/status", agent.process.id())).unwrap();
     let field = |name: &str| -> Vec<String> {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -345,7 +403,26 @@ fn root_is_given_up_for_good_and_nobody_else_becomes_another() {
     // It can still do its work: a SET is durable, and a reload reads its file.
     agent.answer("snmpset", &writer(PASSPHRASE), &[SYS_NAME, "s", "x"]);
     agent.answer_at(&socket, "snmpget", PUBLIC, &[SYS_NAME]);
+    fs::rename(&log, &moved).unwrap();
+    fs::write(&log, "").unwrap();
+    chown(&log, Some(65534), Some(65533)).unwrap();
     agent.signal(Signal::HUP);
     agent.until_it_says("the configuration was read again");
+    let given = fs::metadata(&moved).unwrap();
+    assert_eq!((given.uid(), given.gid(), given.mode() & 0o777), (65534, 65533, 0o600));
+    assert!(!fs::read_to_string(&moved).unwrap().contains("read again"));
     agent.stop();
+    // One capability is kept if it is asked for, and nothing else comes with it.
+    let with_links = format!("may-set-links = true\n{CONFIG}");
+    fs::write(directory.path().join("sagentd.toml"), with_links).unwrap();
+    let agent = Agent::start(directory.path(), &["-u", "65534", "-g", "65533"]);
+    let status = fs::read_to_string(format!("/proc/{}/status", agent.process.id())).unwrap();
+    let net_admin = format!("{:016x}", 1 << 12);
+    for (set, kept) in [("CapPrm:", &net_admin[..]), ("CapEff:", &net_admin)] {
+        assert!(status.contains(&format!("{set}\t{kept}\n")), "{status}");
+    }
+    for set in ["CapInh:", "CapAmb:"] {
+        assert!(status.contains(&format!("{set}\t0000000000000000\n")), "{status}");
+    }
+    assert!(status.contains("Uid:\t65534\t65534\t65534\t65534"), "{status}");
 }

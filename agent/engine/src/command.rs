@@ -8,14 +8,14 @@ use crate::dispatch::{Accepted, Engine};
 use crate::read::Reading;
 use crate::reason::Reason;
 use crate::respond::{Result, write_answers, write_error};
-use crate::scratch::Scratch;
-use crate::set;
+use crate::scratch::{Left, Scratch};
+use crate::set::{self, Asked};
 use crate::work::Work;
 use roles::access::{AccessErrorKind, Asking};
 use roles::message::{Incoming, MessageErrorKind, MessageHeader, MessageProcessing as _, PduClass};
 use roles::varbind::{ErrorStatus, PduVersion, VarBinds, VarValue, message_model};
 use s_wire::ber::{element_len, largest_contents};
-use s_wire::{Budget, Encode as _, Pdu, PduKind, VarBindList};
+use s_wire::{Budget, Pdu, PduKind, VarBindList};
 
 /// RFC 5343: who does not know an engine's ID may say this instead.
 const LOCAL_ENGINE_ID: &[u8] = &[0x80, 0, 0, 0, 6];
@@ -39,7 +39,10 @@ impl Engine {
             return self.no_application(accepted, Reason::PduNotTaken, scratch);
         }
         let context_engine = &scratch.elements.context_engine_id;
-        let is_ours = context_engine.is_empty()
+        // A message of v1 or v2c names none. In v3 the empty string is no SnmpEngineID (RFC 3411 §5), so nobody
+        // is registered for it.
+        let names_none = accepted.incoming.header.message_model != message_model::SNMPV3;
+        let is_ours = names_none && context_engine.is_empty()
             || **context_engine == *self.facts.engine_id()
             || **context_engine == *LOCAL_ENGINE_ID;
         if !is_ours {
@@ -49,17 +52,6 @@ impl Engine {
         scratch.answers.clear();
         if take_over(pdu.bindings, pdu.kind == PduKind::Set, &mut scratch.asked).is_err() {
             return self.respond(accepted, pdu, Result::Error(ErrorStatus::GenErr, 0), scratch);
-        }
-        // RFC 3416 §4.2.5: a SET whose answer would not fit changes nothing.
-        let echo = Pdu {
-            kind: PduKind::Response,
-            request_id: pdu.request_id,
-            error_status: i32::from(u8::MAX >> 1),
-            error_index: i32::from(u16::MAX >> 1),
-            bindings: pdu.bindings,
-        };
-        if pdu.kind == PduKind::Set && echo.encoded_len() > self.pdu_limit(accepted, scratch) {
-            return self.too_big(accepted, pdu, scratch);
         }
         match self.perform(accepted, pdu, scratch) {
             Err(AccessErrorKind::NoSuchContext) => {
@@ -74,14 +66,9 @@ impl Engine {
                 let error = Result::Error(access::status_of(kind), 0);
                 self.respond(accepted, pdu, error, scratch)
             }
-            Ok(_) if scratch.is_left => false,
-            // A SET answers with the bindings that came (RFC 3416 §4.2.5).
-            Ok(Result::Answers) if pdu.kind == PduKind::Set => {
-                let no_error = (ErrorStatus::NoError, 0);
-                let version = accepted.incoming.header.pdu_version;
-                write_error(scratch, pdu.request_id, version, no_error, pdu.bindings).is_ok()
-                    && self.send(accepted, pdu, scratch)
-            }
+            Ok(_) if scratch.left.is_some() => false,
+            // The answer to a SET was put together before anything was changed.
+            Ok(Result::Answers) if pdu.kind == PduKind::Set => true,
             Ok(result) => self.respond(accepted, pdu, result, scratch),
         }
     }
@@ -118,9 +105,13 @@ impl Engine {
             PduKind::Set => match scratch.decided {
                 Some(decided) => decided,
                 None => {
-                    let asked = &scratch.asked;
-                    let result =
-                        set::set(act, ranges, &context, &view, asked, &self.durable, &work);
+                    let name = scratch.elements.security_name.to_vec();
+                    let requester = (header.security_model, &name[..]);
+                    let binds = std::mem::take(&mut scratch.asked);
+                    let asked = Asked { requester, context: &context, binds: &binds };
+                    let answer = || self.answer_set(accepted, pdu, &context, scratch);
+                    let result = set::set(&view, ranges, &asked, answer, &self.durable, &work);
+                    scratch.asked = binds;
                     scratch.decided = set::is_decided(result).then_some(result);
                     result
                 }
@@ -136,8 +127,8 @@ impl Engine {
                 }
             }
         };
-        scratch.is_left = work.is_left();
-        scratch.is_set = pdu.kind == PduKind::Set;
+        let is_set = pdu.kind == PduKind::Set;
+        scratch.left = work.left_for().map(|component| Left { component, is_set });
         let is_exhausted = work.is_exhausted();
         (scratch.registry, scratch.progress) = (registry, progress);
         scratch.elements.context_name = context;
@@ -145,6 +136,32 @@ impl Engine {
             self.refuse(accepted.packet, Reason::WalksTooFar, true, scratch);
         }
         Ok(result)
+    }
+
+    /// Puts the answer to a SET together, with the bindings that came (RFC 3416 §4.2.5), before anything is
+    /// changed: one whose answer does not fit, or cannot be made, changes nothing. Answers what is wrong.
+    fn answer_set(
+        &self,
+        accepted: &Accepted<'_>,
+        pdu: &Request<'_>,
+        context: &[u8],
+        scratch: &mut Scratch,
+    ) -> Option<Result> {
+        let version = accepted.incoming.header.pdu_version;
+        let no_error = (ErrorStatus::NoError, 0);
+        // It was taken out for the modules, and the message has it as well.
+        let is_whole = scratch.elements.context_name.append(context).is_ok()
+            && write_error(scratch, pdu.request_id, version, no_error, pdu.bindings).is_ok();
+        let prepared = match is_whole {
+            true => self.prepare_within_limits(accepted, scratch),
+            false => Err(MessageErrorKind::TooBig),
+        };
+        let status = match prepared {
+            Ok(()) => return None,
+            Err(MessageErrorKind::TooBig) => ErrorStatus::TooBig,
+            Err(_) => ErrorStatus::GenErr,
+        };
+        Some(Result::Error(status, 0))
     }
 
     fn bulk(
@@ -217,16 +234,25 @@ impl Engine {
     }
 
     fn send(&self, accepted: &Accepted<'_>, pdu: &Request<'_>, scratch: &mut Scratch) -> bool {
-        if accepted.is_unproven() && scratch.elements.pdu.len() > self.unproven_limit(accepted) {
-            self.taken.shortened();
-            self.refuse(accepted.packet, Reason::Amplifies, true, scratch);
-            return self.too_big(accepted, pdu, scratch);
-        }
-        match self.prepare(accepted, scratch) {
+        match self.prepare_within_limits(accepted, scratch) {
             Ok(()) => true,
             Err(MessageErrorKind::TooBig) => self.too_big(accepted, pdu, scratch),
             Err(_) => self.discard(accepted.packet, Reason::NotAnswered, scratch),
         }
+    }
+
+    /// Puts the message together, unless its receiver has no right to so much.
+    fn prepare_within_limits(
+        &self,
+        accepted: &Accepted<'_>,
+        scratch: &mut Scratch,
+    ) -> std::result::Result<(), MessageErrorKind> {
+        if accepted.is_unproven() && scratch.elements.pdu.len() > self.unproven_limit(accepted) {
+            self.taken.shortened();
+            self.refuse(accepted.packet, Reason::Amplifies, true, scratch);
+            return Err(MessageErrorKind::TooBig);
+        }
+        self.prepare(accepted, scratch)
     }
 
     fn prepare(

@@ -22,7 +22,7 @@ use roles::varbind::{PduVersion, SecurityLevel};
 use s_proxy::Runtime;
 use s_sdk::Activity;
 use s_sdk::error::CallErrorKind;
-use s_wire::{AnyPdu, Reader, Version};
+use s_wire::{AnyPdu, CommunityMessage, Reader, Version};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -93,6 +93,8 @@ pub(crate) struct Packet<'a> {
     pub(crate) version: Option<Version>,
     /// Its source proves nothing by itself: others can send in its name.
     pub(crate) may_be_forged: bool,
+    /// It came to where requests are taken, so that what is wrong with it may be somebody who tries to get in.
+    pub(crate) may_ask: bool,
 }
 
 /// A message that was accepted, and is to be answered.
@@ -177,7 +179,7 @@ impl Engine {
     }
 
     /// Answers a datagram: the answer is then in the scratch, and this says whether there is one. Where
-    /// there is none, [`Scratch::is_left`] says whether that is because it was left for later.
+    /// there is none, [`Scratch::left`] says whether that is because it was left for later.
     pub fn answer(
         &self,
         act: &Activity,
@@ -185,12 +187,19 @@ impl Engine {
         datagram: &[u8],
         scratch: &mut Scratch,
     ) -> bool {
+        // Begun anew because a module failed after its SET was decided: the answer is there. It is not asked
+        // again who may set, which the SET itself may have changed.
+        if scratch.decided == Some(crate::respond::Result::Answers) {
+            return true;
+        }
         scratch.out.clear();
         scratch.elements.clear();
-        scratch.is_left = false;
+        scratch.left = None;
         let source = Source::of(&peer);
         let may_be_forged = may_be_forged(&peer, source);
-        let packet = Packet { act, source, octets: datagram, version: None, may_be_forged };
+        let may_ask = true;
+        let packet =
+            Packet { act, source, octets: datagram, version: None, may_be_forged, may_ask };
         if !std::mem::replace(&mut scratch.seen, true) {
             self.facts.counters().count(Counter::InPackets);
             if may_be_forged && !self.taken.admits(&self.limits, self.facts.now(), source) {
@@ -234,10 +243,15 @@ impl Engine {
         if !self.taken.is_anybody_failing(now) {
             return false;
         }
-        // Whoever can forge an address could silence its owner by failing in that name. A community is all the
-        // proof there is and worth guessing; a v3 message is only refused after its own proof has failed.
-        if packet.may_be_forged && packet.version == Some(Version::V3) {
-            return false;
+        // Whoever can forge an address could silence its owner by failing in that name. A v3 message is only
+        // refused after its own proof has failed. A community is all the proof there is and worth guessing, so
+        // it is looked at only if it was right before: that takes nobody's guesses, and keeps its owner heard.
+        if packet.may_be_forged {
+            let is_known = |community: &[u8]| self.taken.has_proven(now, packet.source, community);
+            let version = packet.version;
+            if version == Some(Version::V3) || community(packet.octets).is_some_and(is_known) {
+                return false;
+            }
         }
         let claim = Claim::of(packet.octets);
         // Who asks who the engine is proves nothing and claims nothing.
@@ -287,6 +301,11 @@ impl Engine {
         incoming: Incoming,
         scratch: &mut Scratch,
     ) -> bool {
+        if packet.may_be_forged
+            && let Some(community) = community(packet.octets)
+        {
+            self.taken.proved(&self.limits, self.facts.now(), packet.source, community);
+        }
         let version = match incoming.header.pdu_version {
             PduVersion::V1 => s_wire::PduVersion::V1,
             PduVersion::V2 => s_wire::PduVersion::V2,
@@ -303,7 +322,7 @@ impl Engine {
                 let (request_id, request_len) = (pdu.request_id, request.len());
                 let accepted = Accepted { packet, model, incoming, request_id, request_len };
                 let answered = self.request(&accepted, &pdu, scratch);
-                if !scratch.is_left {
+                if scratch.left.is_none() {
                     let outcome = if answered { scratch.outcome } else { Outcome::Dropped };
                     self.requests.count(pdu.kind, outcome);
                 }
@@ -318,6 +337,11 @@ impl Engine {
         scratch.request = request;
         answered
     }
+}
+
+/// The community of a message that has one.
+fn community(message: &[u8]) -> Option<&[u8]> {
+    CommunityMessage::decode(message).ok().map(|message| message.community.octets)
 }
 
 /// Why a model refused a message, its security model included.

@@ -13,6 +13,7 @@ use roles::varbind::VarBinds;
 use s_sdk::{Activity, Buf, CallError, Host, List, Module, Refusal, s_module};
 use std::cell::RefCell;
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Facts {
     identity: Identity,
     counters: Counters,
     resources: Mutex<Resources>,
+    /// sysORLastChange: asked for with every GET of the system group, so nobody locks for it.
+    resources_changed: AtomicU32,
     components: Mutex<Made>,
     /// The way out for notifications, once the host has one.
     pub(crate) outlet: OnceLock<Box<dyn Outlet>>,
@@ -43,7 +46,6 @@ pub struct Facts {
 struct Resources {
     entries: VarBinds,
     up_times: Vec<u32>,
-    last_change: u32,
 }
 
 /// What serves where, as of the last look.
@@ -101,6 +103,7 @@ impl Facts {
             identity,
             counters: Counters::default(),
             resources: Mutex::default(),
+            resources_changed: AtomicU32::new(0),
             components: Mutex::default(),
             outlet: OnceLock::new(),
         })
@@ -160,10 +163,12 @@ impl Facts {
             .iter()
             .map(|entry| known(entry).map_or(now, |at| resources.up_times[at]))
             .collect();
-        if up_times != resources.up_times || entries.len() != resources.entries.len() {
-            resources.last_change = now;
-        }
+        let is_changed = up_times != resources.up_times || entries.len() != resources.entries.len();
         (resources.entries, resources.up_times) = (entries, up_times);
+        if is_changed {
+            // Last: whoever sees the new time sees the new table.
+            self.resources_changed.store(now, Ordering::Release);
+        }
     }
 }
 
@@ -244,7 +249,7 @@ impl Engine for EngineModule {
     }
 
     fn sys_or_last_change(&self, _: &Activity) -> Result<u32, CallError> {
-        Ok(self.0.resources.lock().unwrap_or_else(PoisonError::into_inner).last_change)
+        Ok(self.0.resources_changed.load(Ordering::Acquire))
     }
 }
 
@@ -274,7 +279,7 @@ impl Components for EngineModule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::AtomicU64;
 
     #[test]
     fn what_serves_as_before_keeps_its_time_and_the_last_change_is_that_of_a_swap() {

@@ -5,17 +5,18 @@
 //! one is asked for what, in which order, and which counter a discard moves.
 //!
 //! In the order in which a datagram meets them: [`source`] says where it came from, [`limits`] whether it is
-//! looked at, [`dispatch`] finds the message processing model; `command` responds: [`access`] says what the
-//! sender may see, [`registry`] which module has a name, [`read`] and [`set`] do what is asked, within what
-//! `work` allows, [`respond`] makes the answer fit. What is not answered meets `refuse`, for a [`reason`],
-//! and is found in [`why`]. [`facts`] is the engine as its modules see it, [`counters`] what it has counted,
-//! [`notify`] is about what nobody asked for, [`pace`] which modules are slow, [`scratch`] the memory that
-//! one thread reuses.
+//! looked at, with `buckets` that fill with time; [`dispatch`] finds the message processing model; `command`
+//! responds: [`access`] says what the sender may see, [`registry`] which module has a name, [`read`] and
+//! [`set`] do what is asked, within what `work` allows, [`respond`] makes the answer fit. What is not answered
+//! meets `refuse`, for a [`reason`], and is found in [`why`]. [`facts`] is the engine as its modules see it,
+//! [`counters`] what it has counted, [`notify`] is about what nobody asked for, [`pace`] which modules are
+//! slow, [`scratch`] the memory that one thread reuses.
 //!
 //! Invariants: one datagram is one activity; it moves at most one discard counter; it is answered at most
 //! once; and a warmed-up thread allocates nothing for a GET.
 
 pub mod access;
+mod buckets;
 mod command;
 pub mod counters;
 pub mod dispatch;
@@ -41,6 +42,6 @@ pub use limits::Limits;
 pub use notify::Outlet;
 pub use pace::{Pace, Patience, Progress, Watcher};
 pub use reason::Reason;
-pub use scratch::Scratch;
+pub use scratch::{Left, Scratch};
 pub use source::Source;
 pub use why::Why;

@@ -5,12 +5,14 @@
 //! except that a flood of more than a thousand sources makes the limits of all of them laxer, never
 //! stricter. A limit that is 0 is none.
 //!
-//! A bucket is kept as the one moment at which it will be full again, so it needs no timer and a full one
-//! needs no memory. IPv6 sources share the bucket of their /64, because one host has all of its addresses.
+//! IPv6 sources share the bucket of their /64, because one host has all of its addresses.
 //!
 //! Why failures are not simply counted per user: whoever knows a name could then keep its owner out. A
 //! user under attack is closed to those who have failed as this user in the last minute, and to nobody else.
+//! A community has no user, and over UDP an address is no proof: whoever forges a manager's address and fails in
+//! its name would silence it. So who has proven a community in the last hour goes on being heard with it.
 
+use crate::buckets::{Buckets, Rate};
 use crate::dispatch::Peer;
 use crate::source::Source;
 use std::hash::{BuildHasher as _, RandomState};
@@ -134,6 +136,8 @@ pub struct DroppedNow {
 pub struct Taken {
     packets: Buckets,
     failures: Buckets,
+    /// Which source has proven what, and until when that counts.
+    proofs: Buckets,
     /// Before this there may be a failure that still counts.
     failing_until: AtomicU64,
     dropped: Dropped,
@@ -146,6 +150,9 @@ const SOURCES: usize = 4096;
 const FAILING: usize = 2048;
 /// How long a source that failed as a user is kept from it, while the user is under attack.
 const BARRED: Duration = Duration::from_secs(60);
+/// How many communities at sources are remembered, and for how long.
+const PROOFS: usize = 2048;
+const PROVEN: Duration = Duration::from_secs(3600);
 /// So many octets of an unproven answer count as a packet.
 const OCTETS_AS_PACKET: usize = 512;
 
@@ -154,6 +161,7 @@ impl Default for Taken {
         Taken {
             packets: Buckets::new(SOURCES),
             failures: Buckets::new(FAILING),
+            proofs: Buckets::new(PROOFS),
             failing_until: AtomicU64::new(0),
             dropped: Dropped::default(),
             // Nobody outside knows which sources share a bucket.
@@ -165,29 +173,47 @@ impl Default for Taken {
 impl Taken {
     /// Whether another packet of this source is looked at.
     pub fn admits(&self, limits: &Limits, now: Duration, source: Source) -> bool {
-        self.charge(limits, now, source, 1)
-    }
-
-    /// Charges a source for an answer to which it has proven no right.
-    pub fn answered(&self, limits: &Limits, now: Duration, source: Source, octets: usize) {
-        let packets = u32::try_from(octets / OCTETS_AS_PACKET).unwrap_or(u32::MAX);
-        if packets > 0 {
-            self.charge(limits, now, source, packets);
-        }
-    }
-
-    fn charge(&self, limits: &Limits, now: Duration, source: Source, packets: u32) -> bool {
-        let Limits { packets_per_second, packet_burst, .. } = *limits;
-        let Some(block) = source.block() else { return true };
-        if packets_per_second == 0 || is_this_machine(source) {
-            return true;
-        }
-        let rate = Rate::new(packets_per_second, packet_burst);
-        let admitted = self.packets.take(self.key(block), nanos(now), rate, packets);
+        let Some((key, rate)) = self.bucket_of(limits, source) else { return true };
+        let admitted = self.packets.take(key, nanos(now), rate);
         if !admitted {
             self.dropped.too_fast.fetch_add(1, Ordering::Relaxed);
         }
         admitted
+    }
+
+    /// Charges a source for an answer to which it has proven no right. It was made already, so it may overdraw
+    /// what the source has.
+    pub fn answered(&self, limits: &Limits, now: Duration, source: Source, octets: usize) {
+        let packets = u64::try_from(octets / OCTETS_AS_PACKET).unwrap_or(u64::MAX);
+        let Some((key, rate)) = self.bucket_of(limits, source).filter(|_| packets > 0) else {
+            return;
+        };
+        self.packets.charge(key, nanos(now), rate.each.saturating_mul(packets));
+    }
+
+    /// The bucket that a source's packets come from; none for whoever has no limit.
+    fn bucket_of(&self, limits: &Limits, source: Source) -> Option<(u64, Rate)> {
+        let Limits { packets_per_second, packet_burst, .. } = *limits;
+        let is_limited = packets_per_second != 0 && !is_this_machine(source);
+        let block = source.block().filter(|_| is_limited)?;
+        Some((self.key(block), Rate::new(packets_per_second, packet_burst)))
+    }
+
+    /// Takes note of a proof that was right: a community, where it came from.
+    pub fn proved(&self, limits: &Limits, now: Duration, source: Source, proof: &[u8]) {
+        if limits.failures_per_second == 0 {
+            return;
+        }
+        let (at, key) = (nanos(now), self.proof_key(source, proof));
+        // Written only when half of the time is over, not for every packet.
+        if self.proofs.full_at(key) < at + nanos(PROVEN) / 2 {
+            self.proofs.fill_at(key, at + nanos(PROVEN), at);
+        }
+    }
+
+    /// Whether this source has proven the same not long ago.
+    pub fn has_proven(&self, now: Duration, source: Source, proof: &[u8]) -> bool {
+        self.proofs.full_at(self.proof_key(source, proof)) > nanos(now)
     }
 
     /// Whether a failure may still count: where not, nobody has to look at the clock.
@@ -241,7 +267,7 @@ impl Taken {
         let rate = Rate::new(limits.failures_per_second, limits.failure_burst);
         let [by_source, by_user, by_both] = self.failure_keys(source, user);
         for key in [by_source, by_user].into_iter().flatten() {
-            self.failures.take(key, at, rate, 1);
+            self.failures.take(key, at, rate);
             self.failing_until.fetch_max(self.failures.full_at(key), Ordering::Relaxed);
         }
         if let Some(key) = by_both {
@@ -273,10 +299,16 @@ impl Taken {
     /// The keys of a source, a user, and the user at the source. This machine is a source like others here.
     fn failure_keys(&self, source: Source, user: Option<&[u8]>) -> [Option<u64>; 3] {
         let source = self.key(source.block().unwrap_or(u64::MAX)) ^ 1;
-        let user = user.filter(|name| !name.is_empty()).map(|name| {
-            name.iter().fold(self.seed, |hash, octet| mix(hash ^ u64::from(*octet))) ^ 2
-        });
+        let user = user.filter(|name| !name.is_empty()).map(|name| self.hash(name) ^ 2);
         [Some(source), user, user.map(|user| mix(user ^ source))]
+    }
+
+    fn proof_key(&self, source: Source, proof: &[u8]) -> u64 {
+        mix(self.hash(proof) ^ self.key(source.block().unwrap_or(u64::MAX)))
+    }
+
+    fn hash(&self, octets: &[u8]) -> u64 {
+        octets.iter().fold(self.seed, |hash, octet| mix(hash ^ u64::from(*octet)))
     }
 }
 
@@ -290,88 +322,6 @@ const fn mix(of: u64) -> u64 {
     let a = (of ^ (of >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let b = (a ^ (a >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     b ^ (b >> 31)
-}
-
-/// How fast a bucket fills, and how much it holds, in nanoseconds.
-#[derive(Clone, Copy)]
-struct Rate {
-    each: u64,
-    room: u64,
-}
-
-impl Rate {
-    fn new(per_second: u32, burst: u32) -> Self {
-        let each = 1_000_000_000 / u64::from(per_second.max(1));
-        Rate { each, room: each * u64::from(burst.max(1)) }
-    }
-}
-
-/// Buckets by key, a few to a place. Where all of a place are in use, the fullest gives way: who loses a
-/// bucket is as if it had taken nothing.
-#[derive(Debug)]
-struct Buckets(Box<[Bucket]>);
-
-#[derive(Debug, Default)]
-struct Bucket {
-    key: AtomicU64,
-    /// When it is full again.
-    full_at: AtomicU64,
-}
-
-/// Buckets of one place: with their keys, a cache line.
-const WAYS: usize = 4;
-
-impl Buckets {
-    fn new(count: usize) -> Self {
-        Buckets((0..count).map(|_| Bucket::default()).collect())
-    }
-
-    fn place(&self, key: u64) -> &[Bucket] {
-        let places = self.0.len() / WAYS;
-        let place = usize::try_from(key >> 32).unwrap_or(0) % places.max(1);
-        self.0.get(place * WAYS..(place + 1) * WAYS).unwrap_or(&[])
-    }
-
-    fn find(&self, key: u64) -> Option<&Bucket> {
-        self.place(key).iter().find(|bucket| bucket.key.load(Ordering::Relaxed) == key)
-    }
-
-    fn find_or_make(&self, key: u64, now: u64) -> Option<&Bucket> {
-        let found = self.find(key);
-        found.or_else(|| {
-            let by_age = |bucket: &&Bucket| bucket.full_at.load(Ordering::Relaxed);
-            let bucket = self.place(key).iter().min_by_key(by_age)?;
-            bucket.full_at.store(now, Ordering::Relaxed);
-            bucket.key.store(key, Ordering::Relaxed);
-            Some(bucket)
-        })
-    }
-
-    /// Takes from a bucket what is in it; false, and nothing is taken, when it has nothing left.
-    fn take(&self, key: u64, now: u64, rate: Rate, count: u32) -> bool {
-        let Some(bucket) = self.find_or_make(key, now) else { return true };
-        let taken = bucket.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
-            let full_at = full_at.max(now);
-            // A large answer may overdraw it: it was made already.
-            let has_some = full_at - now <= rate.room - rate.each;
-            has_some.then(|| full_at.saturating_add(rate.each.saturating_mul(count.into())))
-        });
-        taken.is_ok()
-    }
-
-    fn is_empty(&self, key: u64, now: u64, rate: Rate) -> bool {
-        self.full_at(key).saturating_sub(now) > rate.room - rate.each
-    }
-
-    fn full_at(&self, key: u64) -> u64 {
-        self.find(key).map_or(0, |bucket| bucket.full_at.load(Ordering::Relaxed))
-    }
-
-    fn fill_at(&self, key: u64, full_at: u64, now: u64) {
-        if let Some(bucket) = self.find_or_make(key, now) {
-            bucket.full_at.fetch_max(full_at, Ordering::Relaxed);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -424,12 +374,33 @@ mod tests {
         taken.answered(&LIMITS, ms(0), v4(1), 511);
         taken.answered(&LIMITS, ms(0), v4(1), 512 * 4);
         assert_eq!((0..10).filter(|_| taken.admits(&LIMITS, ms(0), v4(1))).count(), 1);
+        assert_eq!(taken.dropped().too_fast, 9);
+        // With nothing left the largest is charged as well, and nobody was refused by that.
+        taken.answered(&LIMITS, ms(0), v4(1), 512 * 10);
+        assert_eq!(taken.dropped().too_fast, 9);
+        assert!(!taken.admits(&LIMITS, ms(1000), v4(1)), "ten packets are a second's");
+        assert!(taken.admits(&LIMITS, ms(1100), v4(1)));
+    }
+
+    #[test]
+    fn whoever_has_proven_something_is_known_for_it_and_for_nothing_else() {
+        let taken = Taken::default();
+        taken.proved(&LIMITS, ms(0), v4(1), b"public");
+        let known = |now, source, proof| taken.has_proven(now, source, proof);
+        assert!(known(ms(0), v4(1), b"public"));
+        assert!(!known(ms(0), v4(2), b"public") && !known(ms(0), v4(1), b"private"));
+        let most = PROVEN.checked_sub(ms(1)).unwrap();
+        assert!(known(most, v4(1), b"public") && !known(PROVEN, v4(1), b"public"));
+        taken.proved(&LIMITS, most, v4(1), b"public");
+        assert!(known(PROVEN + ms(1), v4(1), b"public"));
+        taken.proved(&Limits::NONE, ms(0), v4(3), b"public");
+        assert!(!known(ms(0), v4(3), b"public"), "without a limit nobody has to be known");
     }
 
     #[test]
     fn more_sources_than_there_is_room_for_make_it_laxer_and_no_larger() {
         let taken = Taken::default();
-        let before = taken.packets.0.as_ptr();
+        let before = taken.packets.memory();
         for number in 0..100_000 {
             assert!(taken.admits(
                 &LIMITS,
@@ -437,7 +408,7 @@ mod tests {
                 Source::Internet(Ipv4Addr::from(number + (1 << 28)).into(), 1)
             ));
         }
-        assert_eq!((taken.packets.0.as_ptr(), taken.packets.0.len()), (before, SOURCES));
+        assert_eq!(taken.packets.memory(), before);
     }
 
     #[test]

@@ -102,7 +102,8 @@ impl Engine {
     }
 
     /// Takes in what came to a socket from which notifications leave: answers to informs and discoveries
-    /// (RFC 3413 §3.3 step 6). Anything else is discarded; nothing is answered.
+    /// (RFC 3413 §3.3 step 6). Anything else is discarded; nothing is answered, and nobody is told of a failed
+    /// authentication: a receiver whose acknowledgements fail would get one more inform for each of them.
     pub fn hear(&self, act: &Activity, peer: Peer<'_>, datagram: &[u8], scratch: &mut Scratch) {
         scratch.out.clear();
         scratch.elements.clear();
@@ -111,7 +112,9 @@ impl Engine {
         }
         let source = Source::of(&peer);
         let may_be_forged = may_be_forged(&peer, source);
-        let packet = Packet { act, source, octets: datagram, version: None, may_be_forged };
+        let may_ask = false;
+        let packet =
+            Packet { act, source, octets: datagram, version: None, may_be_forged, may_ask };
         let version = match Version::peek(datagram) {
             Ok(version) => version,
             Err(_) => return self.drop_it(packet, Reason::NoMessage, scratch),

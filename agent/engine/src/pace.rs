@@ -32,7 +32,7 @@ pub enum Patience {
     Waiting,
     /// It is left for later when it needs one.
     Leaving,
-    /// They are not asked: genErr.
+    /// They are not asked, and nobody is to set anything any more: genErr.
     Avoiding,
 }
 
@@ -109,14 +109,14 @@ impl Progress {
 /// Looks at receiving threads from time to time.
 #[derive(Debug, Default)]
 pub struct Watcher {
-    /// The call of each thread at the last look, and whether it was told of.
-    seen: Vec<(u64, bool)>,
+    /// The call of each thread at the last look.
+    seen: Vec<u64>,
     is_busy: bool,
 }
 
 impl Watcher {
-    /// Looks at all threads; answers the places of those that are in the same call as at the last look,
-    /// each once per call, and marks the modules that they are in.
+    /// Looks at all threads; answers the places of those that are in the same call as at the last look, and
+    /// marks the modules that they are in.
     pub fn look<'p>(
         &mut self,
         pace: &Pace,
@@ -127,22 +127,24 @@ impl Watcher {
         for (at, progress) in threads.enumerate() {
             let call = progress.call.load(Ordering::Relaxed);
             if self.seen.len() <= at {
-                self.seen.push((0, false));
+                self.seen.push(0);
             }
             self.is_busy |= call != 0;
-            match &mut self.seen[at] {
-                (seen, told) if *seen == call && call != 0 => {
-                    if !std::mem::replace(told, true) {
-                        stuck.push(at);
-                    }
-                    if let Some(component) = Progress::component(call) {
-                        pace.mark_slow(component);
-                    }
+            if std::mem::replace(&mut self.seen[at], call) == call && call != 0 {
+                stuck.push(at);
+                if let Some(component) = Progress::component(call) {
+                    pace.mark_slow(component);
                 }
-                seen => *seen = (call, false),
             }
         }
         stuck
+    }
+
+    /// Another thread has the place of a stuck one, and calls of its own.
+    pub fn is_replaced(&mut self, at: usize) {
+        if let Some(seen) = self.seen.get_mut(at) {
+            *seen = 0;
+        }
     }
 
     /// Whether anybody was in a call at the last look; if not, the next one may be later.
@@ -173,17 +175,18 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_call_is_told_once() {
+    fn a_thread_is_stuck_until_another_has_its_place() {
         let (pace, mut watcher) = (Pace::default(), Watcher::default());
-        let threads = [Progress::default()];
-        threads[0].enter(0);
-        let mut looks = |count: u32| -> usize {
-            (0..count).map(|_| watcher.look(&pace, threads.iter()).len()).sum()
-        };
-        assert_eq!(looks(10), 1);
-        threads[0].leave();
-        threads[0].enter(0);
-        assert_eq!((looks(1), looks(10)), (0, 1));
+        let (stuck, stand_in) = ([Progress::default()], [Progress::default()]);
+        stuck[0].enter(0);
+        assert_eq!(watcher.look(&pace, stuck.iter()), [0; 0]);
+        assert_eq!(watcher.look(&pace, stuck.iter()), [0]);
+        assert_eq!(watcher.look(&pace, stuck.iter()), [0], "nobody has come");
+        watcher.is_replaced(0);
+        // Its first call has the number that the first call of the other had.
+        stand_in[0].enter(0);
+        assert_eq!(watcher.look(&pace, stand_in.iter()), [0; 0]);
+        assert_eq!(watcher.look(&pace, stand_in.iter()), [0]);
     }
 
     #[test]

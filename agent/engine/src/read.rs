@@ -12,6 +12,7 @@ use crate::scratch::{Lists, Scratch};
 use crate::work::Work;
 use roles::mib::{MibAccess as _, MibError, Walk};
 use roles::varbind::{ErrorStatus, PduVersion, Span, VarBind, VarBinds, VarValue};
+use roles::wire::to_wire;
 use s_sdk::Activity;
 use s_sdk::error::CallErrorKind;
 use s_wire::Budget;
@@ -111,10 +112,13 @@ impl Reading<'_> {
         let Scratch { asked, from, lists, answers, .. } = scratch;
         let repeaters = count(asked) - non_repeaters;
         let single = Span::new(0, non_repeaters);
-        if let Err(refused) = self.row(asked, single, lists, answers) {
+        let done = self.row(asked, single, lists, answers);
+        // RFC 3416 §4.2.3: what does not fit is left out, and never an error.
+        let is_full = matches!(done, Err((ErrorStatus::TooBig, _)));
+        if let (Err(refused), false) = (done, is_full) {
             return self.finish(Err(refused));
         }
-        if !admit_from(answers, 0, &mut budget) || repeaters == 0 {
+        if !admit_from(answers, 0, &mut budget) || is_full || repeaters == 0 {
             return Result::Answers;
         }
         // The names of the last row, with what was answered to them: first those of the request.
@@ -130,6 +134,10 @@ impl Reading<'_> {
                 // RFC 3416 §4.2.3: what takes too long ends early, with one repetition at least.
                 Err(_) if self.work.is_exhausted() && left < max_repetitions => {
                     answers.truncate(first);
+                    break;
+                }
+                Err((ErrorStatus::TooBig, _)) => {
+                    admit_from(answers, first, &mut budget);
                     break;
                 }
                 Err((status, at)) => {
@@ -180,27 +188,24 @@ impl Reading<'_> {
         // The row that answers follow: the names, then what was answered.
         let mut last = None;
         while part.len() >= (rows as usize + 1) * width && rows < most {
-            let begin = rows as usize * width;
-            let plain = (0..width).all(|column| {
+            let (begin, row) = (rows as usize * width, answers.len());
+            let is_plain = (0..width).all(|column| {
                 let from = match last {
-                    None => names.get(column),
-                    Some(row) => answers.get(row + column),
+                    None => names.name(column),
+                    Some(row) => answers.name(row + column),
                 };
-                let after = part.get(begin + column);
-                from.zip(after)
-                    .is_some_and(|(from, after)| self.is_plain_successor(from.name, after, range))
+                let (Some(from), Some(after)) = (from, part.get(begin + column)) else {
+                    return false;
+                };
+                // What does not fit any more is left to `row`, which says so.
+                self.is_plain_successor(from, after, range)
+                    && answers.push(after.name, after.value).is_ok()
             });
-            if !plain {
+            if !is_plain {
+                answers.truncate(row);
                 break;
             }
-            last = Some(answers.len());
-            for column in 0..width {
-                if let Some(binding) = part.get(begin + column) {
-                    answers
-                        .push(binding.name, binding.value)
-                        .map_err(|_| (ErrorStatus::GenErr, column))?;
-                }
-            }
+            last = Some(row);
             rows += 1;
         }
         if rows == 0 {
@@ -338,7 +343,7 @@ impl Reading<'_> {
     pub(crate) fn can_carry(&self, binding: VarBind<'_>) -> bool {
         let in_version = self.version == PduVersion::V2
             || !(binding.value.is_exception() || matches!(binding.value, VarValue::Counter64(_)));
-        in_version && wire_len(binding).is_some()
+        in_version && to_wire(binding).is_some()
     }
 
     fn finish(&self, done: std::result::Result<(), Refused>) -> Result {
@@ -376,7 +381,9 @@ fn is_ended(binding: &VarBind<'_>) -> bool {
 }
 
 pub(crate) fn within(range: &Range, name: &[u32]) -> bool {
-    range.from.as_slice() <= name && name < range.to.as_slice()
+    // A common beginning is compared at once, an order arc by arc.
+    range.is_subtree && name.starts_with(&range.from)
+        || range.from.as_slice() <= name && name < range.to.as_slice()
 }
 
 /// Whether a call failed because the module, or its variables, went since the registry was made.

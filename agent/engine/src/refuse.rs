@@ -76,7 +76,7 @@ impl Engine {
             return value;
         }
         let now = self.facts.now();
-        if is_failed_proof(reason) {
+        if packet.may_ask && is_failed_proof(reason) {
             let user = claim.map(|claim| claim.user_name);
             self.taken.failed(&self.limits, now, packet.source, user);
             self.notices.authentication_failed(packet.act, now);

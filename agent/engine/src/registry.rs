@@ -22,6 +22,8 @@ pub struct Range {
     pub from: Vec<u32>,
     /// The first name behind it.
     pub to: Vec<u32>,
+    /// All that begins with the first name lies in it.
+    pub is_subtree: bool,
     /// Who answers.
     pub module: MibAccessProxy,
     /// Its place among the components.
@@ -103,7 +105,8 @@ impl Registry {
                 let (module, component) = modules[owner];
                 let is_resumed = ranges.iter().any(|range| range.component == component);
                 let entry = is_resumed.then(|| just_before(&from));
-                ranges.push(Range { from, to, module, component, entry });
+                let is_subtree = to == behind(&from);
+                ranges.push(Range { from, to, is_subtree, module, component, entry });
             });
             registry.contexts.push((same[0].0.clone(), ranges));
         }

@@ -2,7 +2,8 @@
 
 use crate::counters::Outcome;
 use crate::scratch::Scratch;
-use roles::varbind::{ErrorStatus, PduVersion, VarBind, VarBinds, VarValue};
+use roles::varbind::{ErrorStatus, PduVersion, VarBind, VarBinds};
+use roles::wire::to_wire;
 use s_wire::ber::Full;
 use s_wire::{Arcs, Bindings, Encode, Pdu, PduKind, VarBindList};
 
@@ -13,27 +14,6 @@ pub enum Result {
     Answers,
     /// An error at a binding, counted from 1; 0 for none. The bindings go back as they came.
     Error(ErrorStatus, u32),
-}
-
-/// A binding of a role as one of the wire; `None` when a message cannot carry its names.
-pub fn to_wire(binding: VarBind<'_>) -> Option<s_wire::VarBind<'_, Arcs<'_>>> {
-    use s_wire::Value;
-    let value = match binding.value {
-        VarValue::Unspecified => Value::Null,
-        VarValue::Integer(integer) => Value::Integer(integer),
-        VarValue::Octets(octets) => Value::Octets(octets),
-        VarValue::Oid(arcs) => Value::Oid(Arcs::new(arcs)?),
-        VarValue::IpAddress(address) => Value::IpAddress(address),
-        VarValue::Counter32(number) => Value::Counter32(number),
-        VarValue::Gauge32(number) => Value::Gauge32(number),
-        VarValue::TimeTicks(ticks) => Value::TimeTicks(ticks),
-        VarValue::Opaque(octets) => Value::Opaque(octets),
-        VarValue::Counter64(number) => Value::Counter64(number),
-        VarValue::NoSuchObject => Value::NoSuchObject,
-        VarValue::NoSuchInstance => Value::NoSuchInstance,
-        VarValue::EndOfMibView => Value::EndOfMibView,
-    };
-    Some(s_wire::VarBind { name: Arcs::new(binding.name)?, value })
 }
 
 /// The octets that a binding takes in a message; `None` when a message cannot carry it.

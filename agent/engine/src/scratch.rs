@@ -33,22 +33,29 @@ pub struct Scratch {
     /// Why this datagram was refused, and the value of the counter that this moved.
     pub(crate) refused: Option<(Reason, u32)>,
     /// What became of this datagram's SET, if that has been decided: should the request be begun anew, it is
-    /// not applied again.
+    /// not applied again. Where it was applied, its answer is in `out`.
     pub(crate) decided: Option<crate::respond::Result>,
     /// This datagram was counted.
     pub(crate) seen: bool,
     /// It was left for later.
-    pub(crate) is_left: bool,
+    pub(crate) left: Option<Left>,
     /// What the answer that was written last is.
     pub(crate) outcome: Outcome,
-    /// It changes variables.
-    pub(crate) is_set: bool,
     /// How it treats slow modules.
     pub(crate) patience: Patience,
     /// Where this thread says which module it is in.
     pub(crate) progress: Option<Arc<Progress>>,
     /// The registry as this thread knows it, and its number.
     pub(crate) registry: Option<(u64, Arc<Registry>)>,
+}
+
+/// A request that was left for later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The component whose module is slow.
+    pub component: usize,
+    /// It changes variables, so nobody can answer it while somebody else is at it.
+    pub is_set: bool,
 }
 
 /// Lists of one walk.
@@ -79,9 +86,8 @@ impl Default for Scratch {
             refused: None,
             decided: None,
             seen: false,
-            is_left: false,
+            left: None,
             outcome: Outcome::default(),
-            is_set: false,
             patience: Patience::default(),
             progress: None,
             registry: None,
@@ -119,15 +125,10 @@ impl Scratch {
         self.decided = None;
     }
 
-    /// The last datagram has no answer, because it was left for later: nothing was changed, and it was not
-    /// refused.
-    pub const fn is_left(&self) -> bool {
-        self.is_left
-    }
-
-    /// What was left for later changes variables, so it cannot be answered while somebody is at it.
-    pub const fn is_left_set(&self) -> bool {
-        self.is_left && self.is_set
+    /// Whether the last datagram has no answer because it was left for later: nothing was changed, and it was
+    /// not refused.
+    pub const fn left(&self) -> Option<Left> {
+        self.left
     }
 
     /// The answer to the last datagram, if there was one.

@@ -36,25 +36,39 @@ struct Grouped<'a> {
     parts: Vec<Part<'a>>,
 }
 
-/// Applies the bindings of `asked`, all or none.
+/// What is to be set, and for whom.
+pub(crate) struct Asked<'a> {
+    /// Who asks: the security model and the principal that it proved.
+    pub(crate) requester: (u32, &'a [u8]),
+    pub(crate) context: &'a [u8],
+    pub(crate) binds: &'a VarBinds,
+}
+
+/// Applies what is asked, all or nothing. Before anything is applied the answer to it is put together, by
+/// `answer`, which says what is wrong if it cannot be: with what a SET changes (a key, a user, a view) its
+/// own answer might not be possible any more.
 pub(crate) fn set(
-    act: &Activity,
-    ranges: &[Range],
-    context: &[u8],
     view: &View<'_>,
-    asked: &VarBinds,
+    ranges: &[Range],
+    asked: &Asked<'_>,
+    answer: impl FnOnce() -> Option<Result>,
     durable: &Durable,
     work: &Work<'_>,
 ) -> Result {
-    let mut grouped = match Grouped::of(ranges, view, asked) {
+    let act = view.act;
+    let mut grouped = match Grouped::of(ranges, view, asked.binds) {
         Ok(grouped) => grouped,
         Err(error) => return error,
     };
-    // Before anything is reserved: a request is left for later as a whole, or not at all.
-    if let Some(part) = grouped.parts.iter().find(|part| !work.may_ask(part.range)) {
+    // Before anything is reserved: a request is left for later as a whole, or not at all. Once its deadline has
+    // passed it sets nothing: who asked may have asked for something else meanwhile.
+    let slow = grouped.parts.iter().find(|part| !work.may_ask(part.range));
+    let late = grouped.parts.first().filter(|_| work.is_late());
+    if let Some(part) = slow.or(late) {
         return Result::Error(ErrorStatus::GenErr, grouped.position(part.which));
     }
-    let failed = grouped.check(act, context, work).or_else(|| grouped.apply(act, durable, work));
+    let checked = grouped.check(act, asked, work);
+    let failed = checked.or_else(answer).or_else(|| grouped.apply(act, durable, work));
     for part in &grouped.parts {
         if let Some(reference) = part.checked {
             // Nothing is left to be decided; a module that fails to clean up is told of by its own proxy.
@@ -111,11 +125,14 @@ impl<'a> Grouped<'a> {
     }
 
     /// The first phase: every module says whether its part could be applied, and reserves what that takes.
-    fn check(&mut self, act: &Activity, context: &[u8], work: &Work<'_>) -> Option<Result> {
+    fn check(&mut self, act: &Activity, asked: &Asked<'_>, work: &Work<'_>) -> Option<Result> {
+        let Asked { requester: (model, name), context, .. } = *asked;
         for at in 0..self.parts.len() {
             let Part { range, which, .. } = self.parts[at];
             let binds = &self.binds;
-            match work.call(range, |module| module.set_check(act, context, binds, which)) {
+            let checked =
+                work.call(range, |m| m.set_check(act, model, name, context, binds, which));
+            match checked {
                 Ok(reference) => self.parts[at].checked = Some(reference),
                 Err(error) => return Some(Result::Error(error.status, self.index(error, which))),
             }
@@ -256,6 +273,8 @@ mod tests {
                     fn set_check(
                         &self,
                         _: &Activity,
+                        _: u32,
+                        _: &[u8],
                         _: &[u8],
                         _: &VarBinds,
                         _: Span,
@@ -337,6 +356,7 @@ mod tests {
         let range = |name, component| Range {
             from: vec![1],
             to: vec![2],
+            is_subtree: true,
             module: runtime.proxy(name).unwrap(),
             component,
             entry: None,
@@ -353,7 +373,9 @@ mod tests {
                 let which = Span::new(at, 1);
                 grouped.parts.push(Part { range, which, checked: None, applied: false });
             }
-            assert_eq!(grouped.check(&act, b"", &work), None);
+            let nothing = VarBinds::new();
+            let asked = Asked { requester: (3, b"tester"), context: b"", binds: &nothing };
+            assert_eq!(grouped.check(&act, &asked, &work), None);
             (grouped.apply(&act, durable, &work), calls())
         };
         let written = Arc::new(AtomicU32::new(0));

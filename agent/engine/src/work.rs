@@ -14,7 +14,7 @@ pub(crate) struct Work<'a> {
     patience: Patience,
     progress: Option<&'a Progress>,
     steps: Cell<u32>,
-    is_left: Cell<bool>,
+    left_for: Cell<Option<usize>>,
     is_exhausted: Cell<bool>,
 }
 
@@ -29,7 +29,7 @@ impl<'a> Work<'a> {
             patience,
             progress,
             steps: Cell::new(0),
-            is_left: Cell::new(false),
+            left_for: Cell::new(None),
             is_exhausted: Cell::new(false),
         }
     }
@@ -39,8 +39,15 @@ impl<'a> Work<'a> {
         if !self.engine.pace.is_slow(range.component) || self.patience == Patience::Waiting {
             return true;
         }
-        self.is_left.set(self.patience == Patience::Leaving);
+        if self.patience == Patience::Leaving {
+            self.left_for.set(Some(range.component));
+        }
         false
+    }
+
+    /// Whether the deadline of the request has passed.
+    pub(crate) fn is_late(&self) -> bool {
+        self.patience == Patience::Avoiding
     }
 
     /// Asks a module, unless it is slow and this request does not wait for it.
@@ -90,9 +97,9 @@ impl<'a> Work<'a> {
         may
     }
 
-    /// The request is left for later.
-    pub(crate) fn is_left(&self) -> bool {
-        self.is_left.get()
+    /// The component that the request is left for later for.
+    pub(crate) fn left_for(&self) -> Option<usize> {
+        self.left_for.get()
     }
 
     /// The request went past as much as it may.

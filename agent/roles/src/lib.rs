@@ -7,8 +7,9 @@
 //! came from with the help of [`auth`] and [`privacy`] (in v1 and v2c [`community`] does), [`access`] says
 //! what its sender may see, [`mib`] answers. [`notify`] tells others without being asked. [`engine`] is what
 //! they all may ask, [`components`] what it is made of, [`settings`] how they are configured. [`varbind`]
-//! is what they all speak of, [`error`] how they refuse. Each file opens with the role's contract in numbered
-//! sentences; [`contract`] holds the suites that hold a module to them.
+//! is what they all speak of, [`wire`] how that stands in a message, [`error`] how they refuse. Each file
+//! opens with the role's contract in numbered sentences; [`contract`] holds the suites that hold a module to
+//! them.
 //!
 //! Rules of every role, beside its own:
 //! 1. The caller owns every buffer. A method appends to its outputs and never reads what is in them, so
@@ -22,6 +23,7 @@
 
 pub mod error;
 pub mod varbind;
+pub mod wire;
 
 pub mod access;
 pub mod auth;

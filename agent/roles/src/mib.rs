@@ -30,6 +30,8 @@
 //!    created by bindings in any order.
 //! 9. A refusal names the binding at fault, by its position in the list, counted from 1.
 //! 10. A module without the `set_*` methods is read-only: the call answers `NotWritable`.
+//! 11. Who asks comes with `set_check` and was proven by its security model. Access was decided before; a
+//!     module looks at it only where an object is one principal's own (RFC 3414 §5, usmUserOwnAuthKeyChange).
 
 use crate::varbind::{ErrorStatus, Span, VarBinds};
 use s_sdk::error::CallErrorKind;
@@ -131,11 +133,13 @@ pub trait MibAccess {
         answers: &mut VarBinds,
     ) -> Result<(), MibError>;
 
-    /// Checks whether the bindings could be applied, and reserves what that takes.
+    /// Checks whether the bindings could be applied for a principal, and reserves what that takes.
     #[optional]
     fn set_check(
         &self,
         act: &Activity,
+        security_model: u32,
+        security_name: &[u8],
         context: &[u8],
         binds: &VarBinds,
         which: Span,

@@ -103,6 +103,11 @@ pub const UDP_IPV4_DOMAIN: &[u32] = &[1, 3, 6, 1, 2, 1, 100, 1, 1];
 /// transportDomainUdpIpv6 (RFC 3419): sixteen octets of address and two of port.
 pub const UDP_IPV6_DOMAIN: &[u32] = &[1, 3, 6, 1, 2, 1, 100, 1, 2];
 
+/// The one name of a transport domain that has several: the one under which messages come in.
+pub fn canonical(domain: &[u32]) -> &[u32] {
+    if domain == UDP_IPV4_DOMAIN { UDP_DOMAIN } else { domain }
+}
+
 /// The notifications of RFC 3418, by the values of their snmpTrapOID.0.
 pub mod standard {
     /// snmpTraps.

@@ -55,6 +55,19 @@ pub fn write<T: Field>(document: &T) -> Vec<u8> {
     document.to_value().encode()
 }
 
+/// What is wrong with a document, as `check` and `apply` answer it: a line each, and how many.
+///
+/// # Errors
+/// There is no room for the lines.
+pub fn report<T>(checked: &Result<T, Vec<String>>, problems: &mut Buf) -> Result<u32, CallError> {
+    let Err(found) = checked else { return Ok(0) };
+    for problem in found {
+        problems.append(problem.as_bytes())?;
+        problems.append(b"\n")?;
+    }
+    Ok(u32::try_from(found.len()).unwrap_or(u32::MAX))
+}
+
 /// How a key is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Field)]
 pub enum KeyForm {

@@ -250,8 +250,11 @@ impl VarBinds {
         self.octets.reserve(octets.len())?;
         self.entries.push(Entry { name: name_span, data, number, kind, reserved: 0 })?;
         self.arcs.append(name)?;
-        self.arcs.append(arcs)?;
-        self.octets.append(octets)
+        // Most values are numbers, and copying nothing costs a call, too.
+        if !arcs.is_empty() {
+            self.arcs.append(arcs)?;
+        }
+        if octets.is_empty() { Ok(()) } else { self.octets.append(octets) }
     }
 
     /// Appends a name without a value: what requests ask for.
@@ -284,6 +287,11 @@ impl VarBinds {
             ValueKind::EndOfMibView => VarValue::EndOfMibView,
         };
         Some(VarBind { name: entry.name.of(&self.arcs)?, value })
+    }
+
+    /// The name at a position, as [`VarBinds::get`] has it, without a look at the value.
+    pub fn name(&self, position: usize) -> Option<&[u32]> {
+        self.entries.get(position)?.name.of(&self.arcs)
     }
 
     /// All bindings, in order. It ends early at an entry that [`VarBinds::get`] does not see; whoever

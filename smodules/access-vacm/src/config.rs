@@ -4,7 +4,7 @@
 //! was configured is `readOnly`, so nobody changes it but the next configuration; a row that came by SET
 //! stays over every configuration, and is kept over restarts unless it is `volatile`.
 
-use mib_kit::{Octets, Oid, RowStatus, Rows, StorageType};
+use mib_kit::{Managed, Octets, Oid, RowStatus, Rows, StorageType, storage_and_status};
 use roles::settings::{AccessEntry, GroupMember, VacmSettings, ViewFamily};
 use s_sdk::value::Field;
 
@@ -55,13 +55,9 @@ pub(crate) struct Kept {
 }
 
 /// What the three kinds of rows have in common.
-pub(crate) trait Row: Clone {
+pub(crate) trait Row: Managed {
     type Index: mib_kit::Index;
     fn index(&self) -> Self::Index;
-    fn storage(&self) -> StorageType;
-    fn status(&mut self) -> &mut RowStatus;
-    /// Whether all that the row needs to be active is there.
-    fn is_complete(&self) -> bool;
     /// Whether it could be in its table at all: what is kept may have been written by anybody.
     fn is_possible(&self) -> bool;
 }
@@ -70,19 +66,17 @@ pub(crate) trait Row: Clone {
 const NAME: std::ops::RangeInclusive<usize> = 1..=32;
 const VIEW: std::ops::RangeInclusive<usize> = 0..=32;
 
+impl Managed for MemberRow {
+    storage_and_status!();
+    fn is_complete(&self) -> bool {
+        !self.entry.group.is_empty()
+    }
+}
+
 impl Row for MemberRow {
     type Index = (u32, Octets);
     fn index(&self) -> (u32, Octets) {
         (self.entry.security_model, Octets(self.entry.security_name.clone()))
-    }
-    fn storage(&self) -> StorageType {
-        self.storage
-    }
-    fn status(&mut self) -> &mut RowStatus {
-        &mut self.status
-    }
-    fn is_complete(&self) -> bool {
-        !self.entry.group.is_empty()
     }
     fn is_possible(&self) -> bool {
         let model = (1..=i32::MAX.cast_unsigned()).contains(&self.entry.security_model);
@@ -92,20 +86,15 @@ impl Row for MemberRow {
     }
 }
 
+impl Managed for AccessRow {
+    storage_and_status!();
+}
+
 impl Row for AccessRow {
     type Index = (Octets, Octets, u32, u32);
     fn index(&self) -> Self::Index {
         let AccessEntry { group, context, security_model, security_level, .. } = &self.entry;
         (Octets(group.clone()), Octets(context.clone()), *security_model, *security_level)
-    }
-    fn storage(&self) -> StorageType {
-        self.storage
-    }
-    fn status(&mut self) -> &mut RowStatus {
-        &mut self.status
-    }
-    fn is_complete(&self) -> bool {
-        true
     }
     fn is_possible(&self) -> bool {
         let AccessEntry { group, context, security_model, security_level, .. } = &self.entry;
@@ -117,19 +106,14 @@ impl Row for AccessRow {
     }
 }
 
+impl Managed for FamilyRow {
+    storage_and_status!();
+}
+
 impl Row for FamilyRow {
     type Index = (Octets, Oid);
     fn index(&self) -> (Octets, Oid) {
         (Octets(self.entry.view.clone()), Oid(self.entry.subtree.clone()))
-    }
-    fn storage(&self) -> StorageType {
-        self.storage
-    }
-    fn status(&mut self) -> &mut RowStatus {
-        &mut self.status
-    }
-    fn is_complete(&self) -> bool {
-        true
     }
     fn is_possible(&self) -> bool {
         let ViewFamily { view, subtree, mask, included: _ } = &self.entry;
@@ -231,14 +215,7 @@ fn is_configured<R: Row>(row: &R) -> bool {
 }
 
 fn is_from_a_set<R: Row>(row: &R) -> bool {
-    let mut settled = row.clone();
-    let status = *settled.status();
-    let settled = match status {
-        RowStatus::Active | RowStatus::NotInService => row.is_complete(),
-        RowStatus::NotReady => true,
-        RowStatus::CreateAndGo | RowStatus::CreateAndWait | RowStatus::Destroy => false,
-    };
-    settled && !is_configured(row) && row.is_possible()
+    row.status().is_settled(row.is_complete()) && !is_configured(row) && row.is_possible()
 }
 
 fn wanted<'r, R: 'r>(

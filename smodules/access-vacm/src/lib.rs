@@ -17,17 +17,17 @@ mod tables;
 mod view;
 
 use config::{Config, Kept};
+use mib_kit::syntax::first_number;
 use mib_kit::{Mib, Revision, Served, Store, mib_access};
 use roles::access::{AccessControl, AccessError, AccessErrorKind, Asking, ViewReference};
 use roles::mib::{MibAccess, MibError};
 use roles::settings::{self, Persistence, Settings, VacmSettings};
 use s_sdk::error::CallErrorKind;
 use s_sdk::{
-    Activity, Buf, CallError, CarriesState, Full, Host, Level, List, Module, Plain, Refusal, State,
+    Activity, Buf, CallError, CarriesState, Host, Level, List, Module, Plain, Refusal, State,
     s_module,
 };
 use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use tables::{Tables, Views};
@@ -254,28 +254,18 @@ impl Served for Vacm {
 
 impl Settings for Vacm {
     fn check(&self, _act: &Activity, document: &[u8], out: &mut Buf) -> Result<u32, CallError> {
-        match read(document) {
-            Ok(_) => Ok(0),
-            Err(problems) => Ok(tell(&problems, out)?),
-        }
+        settings::report(&read(document), out)
     }
 
     fn apply(&self, _act: &Activity, document: &[u8], out: &mut Buf) -> Result<u32, CallError> {
-        match read(document).and_then(|settings| self.change(|config| config.configure(&settings)))
-        {
-            Ok(()) => Ok(0),
-            Err(problems) => Ok(tell(&problems, out)?),
-        }
+        let configure = |settings| self.change(|config| config.configure(&settings));
+        settings::report(&read(document).and_then(configure), out)
     }
 }
 
 impl Persistence for Vacm {
     fn revision(&self, _act: &Activity) -> Result<u64, CallError> {
-        Ok(self.revision.of(&self.config, |config| {
-            let mut hash = DefaultHasher::new();
-            settings::write(&config.kept(false)).hash(&mut hash);
-            hash.finish()
-        }))
+        Ok(self.revision.of(&self.config, |config| settings::write(&config.kept(false))))
     }
 
     fn save(&self, _act: &Activity, kept: &mut Buf) -> Result<(), CallError> {
@@ -292,12 +282,7 @@ impl Module for Vacm {
     fn init(host: Host) -> Result<Self, Refusal> {
         let mut config = Config::default();
         config.configure(&VacmSettings::default());
-        // RFC 2579: a TestAndIncr begins anew somewhere else, so that no manager takes it for its own.
-        let mut random = [0; 4];
-        if let Err(error) = host.random(&mut random) {
-            host.log(Level::Warning, &format!("vacmViewSpinLock begins at 0: {error}"));
-        }
-        config.spin_lock = i32::from_be_bytes(random) & i32::MAX;
+        config.spin_lock = first_number(host, "vacmViewSpinLock");
         Ok(Vacm {
             host,
             mib: mib::mib()?,
@@ -342,13 +327,4 @@ fn read(document: &[u8]) -> Result<VacmSettings, Vec<String>> {
         vec![format!("the document is not that of access control ({error}): configure it anew")]
     })?;
     Tables::of(&settings).map(|_| settings)
-}
-
-/// Appends problems, a line each, and answers how many there are.
-fn tell(problems: &[String], out: &mut Buf) -> Result<u32, Full> {
-    for problem in problems {
-        out.append(problem.as_bytes())?;
-        out.push(b'\n')?;
-    }
-    Ok(u32::try_from(problems.len()).unwrap_or(u32::MAX))
 }

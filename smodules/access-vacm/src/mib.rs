@@ -3,8 +3,8 @@
 //! It holds nothing and decides nothing about access: rows are [`crate::config`]'s.
 
 use crate::config::{AccessRow, Config, ContextRow, FamilyRow, MemberRow, Row};
-use mib_kit::syntax::{integer, octets, test_and_increment};
-use mib_kit::{Column, Creation, Mib, Octets, Oid, RowStatus, Scalars, StorageType, Syntax, Table};
+use mib_kit::syntax::{integer, octets};
+use mib_kit::{Column, Mib, Octets, Oid, RowStatus, Scalars, StorageType, Syntax, Table};
 use roles::settings::{AccessEntry, GroupMember, ViewFamily};
 use roles::varbind::VarValue;
 use roles::varbind::VarValue::Integer;
@@ -16,36 +16,6 @@ const ACCESS_ENTRY: &[u32] = &[1, 3, 6, 1, 6, 3, 16, 1, 4, 1];
 const VIEWS: &[u32] = &[1, 3, 6, 1, 6, 3, 16, 1, 5];
 const FAMILY_ENTRY: &[u32] = &[1, 3, 6, 1, 6, 3, 16, 1, 5, 2, 1];
 
-/// StorageType: a SET makes no row that another SET could not remove (RFC 3415 §4 leaves that open).
-const STORAGE: Syntax = Syntax::Enumeration(&[2, 3]);
-
-/// StorageType and RowStatus, which all tables end with.
-macro_rules! row_columns {
-    ($row:ident, $storage:literal, $status:literal, $($column:expr),* $(,)?) => {
-        &[
-            $($column,)*
-            Column::writable(
-                $storage,
-                |row: &$row| Some(row.storage.value()),
-                STORAGE,
-                |row, value| {
-                    row.storage = StorageType::from_value(value)?;
-                    Ok(())
-                },
-            ),
-            Column::writable(
-                $status,
-                |row: &$row| Some(row.status.value()),
-                Syntax::RowStatus,
-                |row, value| {
-                    row.status = RowStatus::from_value(value)?;
-                    Ok(())
-                },
-            ),
-        ]
-    };
-}
-
 /// A column with the name of something.
 macro_rules! name_column {
     ($row:ident, $number:literal, $field:ident, $syntax:expr) => {
@@ -54,7 +24,7 @@ macro_rules! name_column {
             |row: &$row| Some(VarValue::Octets(&row.entry.$field)),
             $syntax,
             |row, value| {
-                row.entry.$field = octets(value).unwrap_or_default().to_vec();
+                row.entry.$field = octets(value)?.to_vec();
                 Ok(())
             },
         )
@@ -69,7 +39,7 @@ macro_rules! choice_column {
             |row: &$row| Some(Integer(if row.entry.$field { 1 } else { 2 })),
             Syntax::Enumeration(&[1, 2]),
             |row, value| {
-                row.entry.$field = integer(value) == Some(1);
+                row.entry.$field = integer(value)? == 1;
                 Ok(())
             },
         )
@@ -78,10 +48,7 @@ macro_rules! choice_column {
 
 const CONTEXT: &[Column<ContextRow>] = &[Column::new(1, |name| Some(VarValue::Octets(name)))];
 
-const MEMBER: &[Column<MemberRow>] = row_columns!(
-    MemberRow,
-    4,
-    5,
+const MEMBER: &[Column<MemberRow>] = &[
     Column::writable(
         3,
         // RFC 3415 §4: there is no group of no name, so there is no value before there is one.
@@ -90,36 +57,31 @@ const MEMBER: &[Column<MemberRow>] = row_columns!(
         },
         Syntax::AdminString(1, 32),
         |row, value| {
-            row.entry.group = octets(value).unwrap_or_default().to_vec();
+            row.entry.group = octets(value)?.to_vec();
             Ok(())
         },
     ),
-);
+    Column::storage(4, Syntax::REMOVABLE),
+    Column::status(5),
+];
 
-const ACCESS: &[Column<AccessRow>] = row_columns!(
-    AccessRow,
-    8,
-    9,
+const ACCESS: &[Column<AccessRow>] = &[
     choice_column!(AccessRow, 4, exact),
     name_column!(AccessRow, 5, read_view, Syntax::AdminString(0, 32)),
     name_column!(AccessRow, 6, write_view, Syntax::AdminString(0, 32)),
     name_column!(AccessRow, 7, notify_view, Syntax::AdminString(0, 32)),
-);
+    Column::storage(8, Syntax::REMOVABLE),
+    Column::status(9),
+];
 
-const FAMILY: &[Column<FamilyRow>] = row_columns!(
-    FamilyRow,
-    5,
-    6,
+const FAMILY: &[Column<FamilyRow>] = &[
     name_column!(FamilyRow, 3, mask, Syntax::Octets(0, 16)),
     choice_column!(FamilyRow, 4, included),
-);
+    Column::storage(5, Syntax::REMOVABLE),
+    Column::status(6),
+];
 
-const SPIN_LOCK: &[Column<i32>] = &[Column::writable(
-    1,
-    |number| Some(Integer(*number)),
-    Syntax::TEST_AND_INCR,
-    test_and_increment,
-)];
+const SPIN_LOCK: &[Column<i32>] = &[Column::test_and_incr(1)];
 
 /// The MIB.
 ///
@@ -128,7 +90,7 @@ const SPIN_LOCK: &[Column<i32>] = &[Column::writable(
 pub(crate) fn mib() -> Result<Mib<Config, Config>, Refusal> {
     let members = Table::new(MEMBER_ENTRY, MEMBER, |config: &Config| &config.members)
         .writable(|config: &Config| &config.members, |config| &mut config.members)
-        .creatable(creation(|(security_model, Octets(security_name))| {
+        .creatable(|(security_model, Octets(security_name))| {
             let entry = GroupMember {
                 security_model: *security_model,
                 security_name: security_name.clone(),
@@ -136,10 +98,10 @@ pub(crate) fn mib() -> Result<Mib<Config, Config>, Refusal> {
             };
             let (storage, status) = FRESH;
             Some(MemberRow { entry, storage, status }).filter(Row::is_possible)
-        }));
+        });
     let access = Table::new(ACCESS_ENTRY, ACCESS, |config: &Config| &config.access)
         .writable(|config: &Config| &config.access, |config| &mut config.access)
-        .creatable(creation::<AccessRow>(|(group, context, security_model, security_level)| {
+        .creatable(|(group, context, security_model, security_level)| {
             let entry = AccessEntry {
                 group: group.0.clone(),
                 context: context.0.clone(),
@@ -152,15 +114,15 @@ pub(crate) fn mib() -> Result<Mib<Config, Config>, Refusal> {
             };
             let (storage, status) = FRESH;
             Some(AccessRow { entry, storage, status }).filter(Row::is_possible)
-        }));
+        });
     let families = Table::new(FAMILY_ENTRY, FAMILY, |config: &Config| &config.families)
         .writable(|config: &Config| &config.families, |config| &mut config.families)
-        .creatable(creation(|(Octets(view), Oid(subtree))| {
+        .creatable(|(Octets(view), Oid(subtree))| {
             let (view, subtree) = (view.clone(), subtree.clone());
             let entry = ViewFamily { view, subtree, mask: Vec::new(), included: true };
             let (storage, status) = FRESH;
             Some(FamilyRow { entry, storage, status }).filter(Row::is_possible)
-        }));
+        });
     Mib::of(&[&[1, 3, 6, 1, 6, 3, 16, 1]])
         .described(&[(
             &[1, 3, 6, 1, 6, 3, 16, 2, 1, 1],
@@ -179,8 +141,3 @@ pub(crate) fn mib() -> Result<Mib<Config, Config>, Refusal> {
 
 /// What a row that a SET makes begins with.
 const FRESH: (StorageType, RowStatus) = (StorageType::NonVolatile, RowStatus::NotReady);
-
-/// How rows of all tables come and go.
-fn creation<R: Row>(create: fn(&R::Index) -> Option<R>) -> Creation<R::Index, R> {
-    Creation { create, status: R::status, complete: R::is_complete, storage: R::storage }
-}

@@ -253,7 +253,7 @@ fn what_is_undone_has_no_effect_and_an_activity_keeps_the_view_that_it_found() {
     let gone = family(6, "system", &[1, 3, 6, 1, 2, 1, 1]);
     let binds = binds(&[(&gone, DESTROY)]);
     let which = Span::new(0, 1);
-    let set = tables.mib.set_check(&act, b"", &binds, which).unwrap();
+    let set = tables.mib.set_check(&act, 3, b"tester", b"", &binds, which).unwrap();
     assert_eq!(tables.reads("bob"), Ok(()));
     tables.mib.set_apply(&act, set, &binds, which).unwrap();
     assert_eq!(tables.reads("bob"), Err(AccessErrorKind::NoSuchView));

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// retries against a dead receiver leaves behind.
 const MOST_SENT: usize = 4096;
 
+/// RFC 3412 §6.2: the highest msgID.
+const MOST_MSG_ID: u32 = i32::MAX.cast_unsigned();
+
 /// The engines of so many addresses are remembered.
 const MOST_PEERS: usize = 4096;
 
@@ -88,9 +91,8 @@ impl Outstanding {
 
     /// A msgID between 0 and 2^31-1 that no outstanding message has.
     pub(crate) fn next_msg_id(&mut self) -> u32 {
-        const MOST: u32 = i32::MAX.cast_unsigned();
         loop {
-            let msg_id = self.next_msg_id & MOST;
+            let msg_id = self.next_msg_id & MOST_MSG_ID;
             self.next_msg_id = msg_id.wrapping_add(1);
             if !self.sent.contains_key(&msg_id) {
                 return msg_id;
@@ -100,7 +102,12 @@ impl Outstanding {
 
     pub(crate) fn sent(&mut self, sent: Sent) {
         if self.sent.len() >= MOST_SENT {
-            self.sent.pop_first();
+            // Numbers are given upward and begin anew at the top: the oldest is the first one ahead.
+            let next = self.next_msg_id & MOST_MSG_ID;
+            let oldest = self.sent.range(next..).chain(&self.sent).next();
+            if let Some(oldest) = oldest.map(|(msg_id, _)| *msg_id) {
+                self.sent.remove(&oldest);
+            }
         }
         self.sent.insert(sent.msg_id, sent);
     }
@@ -173,5 +180,36 @@ impl Outstanding {
         self.sent = sent.into_iter().map(|sent| (sent.msg_id, sent)).collect();
         let peers = peers.into_iter();
         self.peers = peers.map(|known| ((known.domain, known.address), known.engine_id)).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_no_room_the_oldest_goes_though_numbers_begin_anew() {
+        let mut outstanding = Outstanding::beginning_with(MOST_MSG_ID - 1);
+        let mut send = || {
+            let msg_id = outstanding.next_msg_id();
+            outstanding.sent(Sent {
+                msg_id,
+                send_pdu_handle: 1,
+                domain: vec![],
+                address: vec![],
+                engine_id: vec![],
+                security_name: vec![],
+                security_level: 1,
+                context_engine_id: vec![],
+                context_name: vec![],
+            });
+            msg_id
+        };
+        let ids: Vec<u32> = (0..MOST_SENT + 3).map(|_| send()).collect();
+        assert_eq!(ids[..4], [MOST_MSG_ID - 1, MOST_MSG_ID, 0, 1]);
+        // The last of all but three are there.
+        let mut expected = ids[3..].to_vec();
+        expected.sort_unstable();
+        assert!(outstanding.sent.keys().eq(&expected));
     }
 }

@@ -1,9 +1,10 @@
 //! hrDevice: processors, network interfaces and disks, with the tables that say more of each.
 
-use crate::{NO_ID, capped, cut, wrapped};
+use crate::{NO_ID, cut};
 use kernel_host::disks::Partition;
 use kernel_host::{Activity as Doings, Drive, Mount, Numbers};
 use kernel_net::Link;
+use mib_kit::values::{capped, wrapped};
 use mib_kit::{Column, Rows};
 use roles::varbind::VarValue::{Counter32, Integer, Octets, Oid};
 

@@ -15,15 +15,14 @@ mod system;
 
 use device::Devices;
 use kernel_host::Numbers;
-use mib_kit::{Cache, Mib, Part, Rows, Scalars, Served, Source, Table, mib_module};
+use mib_kit::{Cache, Mib, Part, Rows, Scalars, Served, Source, Table, locked, mib_module};
 use roles::engine::{Engine, EngineProxy};
 use roles::mib::MibError;
-use roles::varbind::ErrorStatus;
 use run::Process;
 use s_sdk::{Activity, CarriesState, Host, Module, Refusal, State};
 use software::Software;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use storage::Filesystems;
 use system::System;
@@ -104,10 +103,10 @@ impl Module for HostMib {
             cache: Cache::new(MAX_AGE),
             known,
             filesystems: Source::new(host, "filesystems", SLOW_MAX_AGE, move |_| {
-                Ok(Filesystems::look(&mut lock(&for_filesystems).filesystems))
+                Ok(Filesystems::look(&mut locked(&for_filesystems).filesystems))
             }),
             devices: Source::new(host, "devices", SLOW_MAX_AGE, move |_| {
-                let mut known = lock(&for_devices);
+                let mut known = locked(&for_devices);
                 let Known { filesystems, disks } = &mut *known;
                 Devices::look(filesystems, disks)
             }),
@@ -171,7 +170,7 @@ impl Served for HostMib {
         let made = |last: Option<&View>| {
             let up_time = self.engine.up_time(act)?;
             let clocks = (self.host.now(), self.host.wall_clock());
-            Ok::<_, MibError>(View {
+            Ok(View {
                 system: System::look(last.map(|last| &last.system), clocks, up_time),
                 filesystems: self.filesystems.part(),
                 devices: self.devices.part(),
@@ -179,13 +178,9 @@ impl Served for HostMib {
                 software: self.software.part(),
             })
         };
-        let view = self.cache.of(act, || self.host.now(), made)?;
-        let answered = answer(&view)?;
-        // What could not be read is no empty table. Nothing but devices can fail as a whole.
-        match view.devices.failed() {
-            true => Err(MibError { status: ErrorStatus::GenErr, index: 0, call: 0 }),
-            false => Ok(answered),
-        }
+        // Nothing but devices can fail as a whole.
+        let failed = |view: &View| view.devices.failed();
+        self.cache.answer(act, || self.host.now(), made, failed, answer)
     }
 
     fn now(&self) -> Duration {
@@ -207,7 +202,7 @@ impl CarriesState for HostMib {
     type State = HostState;
 
     fn export(&self) -> HostState {
-        let known = lock(&self.known);
+        let known = locked(&self.known);
         HostState {
             filesystems: known.filesystems.by_name().clone(),
             disks: known.disks.by_name().clone(),
@@ -215,27 +210,11 @@ impl CarriesState for HostMib {
     }
 
     fn import(&self, state: HostState) -> Result<(), Refusal> {
-        let mut known = lock(&self.known);
+        let mut known = locked(&self.known);
         known.filesystems = Numbers::restored(state.filesystems);
         known.disks = Numbers::restored(state.disks);
         Ok(())
     }
-}
-
-/// No panic leaves it half changed, so a poisoned lock is as good as another.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An INTEGER: at most 2147483647.
-fn capped(number: u64) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-/// TimeTicks and Counter32 wrap.
-#[expect(clippy::cast_possible_truncation, reason = "they wrap (RFC 2578 §7.1.6, §7.1.8)")]
-const fn wrapped(number: u64) -> u32 {
-    number as u32
 }
 
 fn cut(octets: &[u8], len: usize) -> &[u8] {

@@ -2,7 +2,8 @@
 //!
 //! A process that ends while it is looked at is left out.
 
-use crate::{NO_ID, View, capped, cut};
+use crate::{NO_ID, View, cut};
+use mib_kit::values::capped;
 use mib_kit::{Column, Rows};
 use roles::varbind::VarValue::{Integer, Octets, Oid};
 use std::fs::{read, read_dir};

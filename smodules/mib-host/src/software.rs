@@ -4,7 +4,8 @@
 //! started for it.
 
 use crate::date::date_and_time;
-use crate::{NO_ID, View, capped, cut};
+use crate::{NO_ID, View, cut};
+use mib_kit::values::capped;
 use mib_kit::{Column, Rows};
 use roles::varbind::VarValue::{self, Integer, Octets, Oid, TimeTicks};
 use std::path::Path;

@@ -2,10 +2,11 @@
 //!
 //! Memory is found under the indexes that managers know from other agents, filesystems behind them.
 
+use crate::cut;
 use crate::date::UNKNOWN;
 use crate::system::System;
-use crate::{capped, cut};
 use kernel_host::{Memory, Mount, Numbers, Space};
+use mib_kit::values::capped;
 use mib_kit::{Column, Rows};
 use roles::varbind::VarValue::{Integer, Octets, Oid};
 

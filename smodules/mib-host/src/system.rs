@@ -2,8 +2,9 @@
 
 use crate::date::date_and_time;
 use crate::device::{DISKS, PROCESSORS};
-use crate::{NO_ID, View, capped, cut, wrapped};
+use crate::{NO_ID, View, cut};
 use kernel_host::{Activity as Doings, Memory, Ticks, text};
+use mib_kit::values::{capped, wrapped};
 use mib_kit::{Column, Rows};
 use roles::varbind::VarValue::{Gauge32, Integer, Octets, Oid, TimeTicks};
 use std::time::Duration;

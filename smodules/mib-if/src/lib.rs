@@ -2,7 +2,7 @@
 //!
 //! A snapshot of all links is taken when an activity finds the last one older than a second, and the
 //! activity keeps it. ifAdminStatus can be written where the agent may change links, and
-//! ifLinkUpDownTrapEnable always. Who goes up or down is told by an event, [`LINK_EVENT`], once a second.
+//! ifLinkUpDownTrapEnable always. Who goes up or down is told by linkUp and linkDown, once a second.
 //!
 //! In reading order: `interface` is a row and the snapshot, `tables` the columns, `change` what a SET
 //! asks for, `watch` who went up or down.
@@ -19,17 +19,20 @@ use change::{Asked, fulfil, take_back};
 use interface::Interface;
 pub use interface::View;
 use kernel_net::{Link, link, links, sysfs};
-use mib_kit::{Cache, Mib, Rows, Scalars, Served, Store, Table, Written, mib_module};
+use mib_kit::{Cache, Mib, Rows, Scalars, Served, Store, Table, Written, locked, mib_module};
 use roles::engine::{Engine, EngineProxy};
 use roles::mib::MibError;
+use roles::notify::{Notifier as _, NotifierProxy};
 use roles::varbind::ErrorStatus;
 use s_sdk::value::Field;
-use s_sdk::{Active, Activity, CarriesState, Host, Level, Module, Refusal, State, Value};
+use s_sdk::{
+    Active, Activity, CallError, CarriesState, Host, Level, Module, Refusal, State, Value,
+};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tables::{ADMIN_STATUS, CHANGES, IF_TABLE, IF_X_TABLE, NUMBER, RECEIVED, STACK};
-use watch::Watch;
+use watch::{Turn, Watch};
 
 const INTERFACES: &[u32] = &[1, 3, 6, 1, 2, 1, 2];
 const IF_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 2, 2, 1];
@@ -38,10 +41,6 @@ const IF_MIB_OBJECTS: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1];
 const IF_X_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1];
 const IF_STACK_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 2, 1];
 const IF_RCV_ADDRESS_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 4, 1];
-
-/// The tag of the event that an interface went up or down, and is to tell (ifLinkUpDownTrapEnable). Its
-/// payload is a map: `index`, `admin` and `oper` as in ifTable, `up` for linkUp, not `up` for linkDown.
-pub const LINK_EVENT: &str = "if.link";
 
 /// A snapshot is good for so long, and links are looked after so often.
 const MAX_AGE: Duration = Duration::from_secs(1);
@@ -86,7 +85,10 @@ mib_module!(
 impl Module for IfMib {
     fn init(host: Host) -> Result<Self, Refusal> {
         if let Err(error) = host.set_timer(WATCH, MAX_AGE, Some(MAX_AGE)) {
-            host.log(Level::Warning, &format!("nobody watches links ({error}): no link events"));
+            host.log(
+                Level::Warning,
+                &format!("nobody watches links ({error}): no linkUp, no linkDown"),
+            );
         }
         let asked = Store::new(Asked::default());
         Ok(IfMib {
@@ -224,7 +226,8 @@ impl IfMib {
             Ok(looked) => looked,
             Err(error) => {
                 if !std::mem::replace(&mut watching.has_failed, true) {
-                    let message = format!("links cannot be watched ({error}): no link events");
+                    let message =
+                        format!("links cannot be watched ({error}): no linkUp, no linkDown");
                     self.host.log(Level::Warning, &message);
                 }
                 return;
@@ -241,9 +244,11 @@ impl IfMib {
                 said.or_else(known).unwrap_or(turn.is_lowest)
             };
             if tells()
-                && let Err(error) = self.host.publish(LINK_EVENT, &turn.payload())
+                && let Err(error) = self.notify(act, &turn)
             {
-                self.host.log(Level::Warning, &format!("a link event is lost: {error}"));
+                let (index, name) = (turn.index(), turn.name());
+                let message = format!("{name} of interface {index} is not told: {error}");
+                self.host.log(Level::Warning, &message);
             }
         }
         // Dates are those of snapshots: one soon after the change is all that it takes.
@@ -254,9 +259,12 @@ impl IfMib {
     }
 }
 
-/// No panic leaves what these locks guard half changed, so a poisoned one is as good as another.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl IfMib {
+    /// RFC 2863, linkUp and linkDown. An agent without an originator of notifications tells nobody.
+    fn notify(&self, act: &Activity, turn: &Turn) -> Result<(), CallError> {
+        let Ok(notifier) = self.host.lookup::<NotifierProxy>("notify") else { return Ok(()) };
+        notifier.notify(act, turn.notification(), b"", &turn.bindings()?)
+    }
 }
 
 impl Active for IfMib {

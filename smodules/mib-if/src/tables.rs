@@ -5,6 +5,7 @@
 
 use crate::interface::{Interface, View};
 use mib_kit::syntax::integer as number_of;
+use mib_kit::values::{self, integer, truth};
 use mib_kit::{Column, Syntax};
 use roles::varbind::VarValue::{Counter32, Counter64, Gauge32, Integer, Octets, Oid, TimeTicks};
 use roles::varbind::{ErrorStatus, VarValue};
@@ -84,7 +85,7 @@ pub(crate) const RECEIVED: &[Column<i32>] =
 
 /// Notes what is asked for: 1 is yes and 2 is no, of up and down and of a TruthValue.
 fn ask(asked: &mut Option<bool>, value: VarValue<'_>) -> Result<(), ErrorStatus> {
-    *asked = Some(number_of(value).ok_or(ErrorStatus::WrongType)? == 1);
+    *asked = Some(number_of(value)? == 1);
     Ok(())
 }
 
@@ -98,19 +99,9 @@ fn alias(alias: &[u8]) -> &[u8] {
     &alias[..end]
 }
 
-fn integer(number: impl TryInto<i32>) -> Option<VarValue<'static>> {
-    number.try_into().ok().map(Integer)
-}
-
 /// RFC 2863 §3.1.6: a 32-bit counter is the lower half of the 64-bit one.
-#[expect(clippy::cast_possible_truncation, reason = "counters wrap")]
 const fn wrapped(counter: u64) -> Option<VarValue<'static>> {
-    Some(Counter32(counter as u32))
-}
-
-/// A TruthValue.
-const fn truth(holds: bool) -> VarValue<'static> {
-    Integer(if holds { 1 } else { 2 })
+    Some(Counter32(values::wrapped(counter)))
 }
 
 #[cfg(test)]

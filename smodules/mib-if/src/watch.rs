@@ -6,7 +6,9 @@
 use kernel_net::Link;
 use kernel_net::link::Change;
 use kernel_net::netlink::Changes;
-use s_sdk::Value;
+use roles::notify::standard;
+use roles::varbind::{VarBinds, VarValue};
+use s_sdk::Full;
 use std::collections::BTreeMap;
 use std::io::Result;
 
@@ -88,15 +90,28 @@ impl Turn {
         self.index
     }
 
-    /// As an event says it: `index`, `admin`, `oper`, and `up` for linkUp, not `up` for linkDown.
-    pub(crate) fn payload(&self) -> Value {
-        let entries = [
-            ("index", Value::U64(self.index.into())),
-            ("admin", Value::I64(self.admin.into())),
-            ("oper", Value::I64(self.oper.into())),
-            ("up", Value::Bool(self.is_up)),
-        ];
-        Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    /// The notification that tells of it.
+    pub(crate) const fn notification(&self) -> &'static [u32] {
+        if self.is_up { standard::LINK_UP } else { standard::LINK_DOWN }
+    }
+
+    /// Its name.
+    pub(crate) const fn name(&self) -> &'static str {
+        if self.is_up { "linkUp" } else { "linkDown" }
+    }
+
+    /// ifIndex, ifAdminStatus and ifOperStatus, as they were then.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub(crate) fn bindings(&self) -> std::result::Result<VarBinds, Full> {
+        let mut binds = VarBinds::new();
+        let index = self.index.cast_signed();
+        for (column, value) in [(1, index), (7, self.admin), (8, self.oper)] {
+            let name = [crate::IF_ENTRY, &[column, self.index]].concat();
+            binds.push(&name, VarValue::Integer(value))?;
+        }
+        Ok(binds)
     }
 }
 
@@ -128,12 +143,21 @@ mod tests {
     }
 
     #[test]
-    fn an_event_has_what_a_notification_needs() {
+    fn a_turn_is_told_with_the_objects_of_its_interface() {
         let mut watch = Watch::default();
         watch.turn(&Change::Is(Box::new(link(7, 6))));
         let turn = watch.turn(&Change::Is(Box::new(link(7, 2)))).unwrap();
-        let payload = turn.payload();
-        let number = |key| payload.get(key).and_then(Value::as_i64);
-        assert_eq!((number("index"), number("admin"), number("oper")), (Some(7), Some(2), Some(2)));
+        assert_eq!((turn.notification(), turn.name()), (standard::LINK_DOWN, "linkDown"));
+        let binds = turn.bindings().unwrap();
+        let told: Vec<_> = binds.iter().map(|bind| (bind.name, bind.value)).collect();
+        let name = |column| [crate::IF_ENTRY, &[column, 7]].concat();
+        assert_eq!(
+            told,
+            [
+                (&name(1)[..], VarValue::Integer(7)),
+                (&name(7)[..], VarValue::Integer(2)),
+                (&name(8)[..], VarValue::Integer(2)),
+            ]
+        );
     }
 }

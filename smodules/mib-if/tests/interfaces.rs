@@ -9,23 +9,18 @@ mod engine;
 #[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
 
-use asked::{binds, get, set};
-use hosted::{host, serve};
+use asked::{binds, get, hosting, set, walk_takes_no_memory};
 use roles::contract::mib::{set_suite, suite, walk};
-use roles::mib::{MibAccess, MibAccessProxy, Walk};
+use roles::mib::MibAccessProxy;
 use roles::varbind::VarValue::{Integer, Octets, TimeTicks};
-use roles::varbind::{ErrorStatus, Span, VarBinds, VarValue};
+use roles::varbind::{ErrorStatus, VarValue};
 use s_sdk::Activity;
 
 const IF_ENTRY: [u32; 9] = [1, 3, 6, 1, 2, 1, 2, 2, 1];
 const IF_X_ENTRY: [u32; 10] = [1, 3, 6, 1, 2, 1, 31, 1, 1, 1];
 
 fn asked(test: impl Fn(MibAccessProxy, &Activity)) {
-    let (runtime, control) = host();
-    serve(&control, "engine", &engine::S_MODULE);
-    serve(&control, "mib.if", &mib_if::S_MODULE);
-    let mut worker = runtime.worker();
-    test(runtime.proxy("mib.if").unwrap(), &worker.activity());
+    hosting(&[("engine", &engine::S_MODULE), ("mib.if", &mib_if::S_MODULE)], test);
 }
 
 fn cell(entry: &[u32], column: u32, row: u32) -> Vec<u32> {
@@ -116,15 +111,5 @@ fn a_link_is_brought_where_it_is_if_the_agent_may() {
 
 #[test]
 fn warm_answers_take_no_memory() {
-    asked(|mib, act| {
-        let names = binds(&[(&[1, 3], VarValue::Unspecified)]);
-        let mut answers = VarBinds::new();
-        let mut ask = || {
-            answers.clear();
-            let walk = Walk { which: Span::new(0, 1), repetitions: 50 };
-            mib.get_next(act, b"", &names, walk, &[], &mut answers).unwrap();
-        };
-        ask();
-        assert_eq!(allocation_counter::measure(ask).count_total, 0);
-    });
+    asked(|mib, act| walk_takes_no_memory(&mib, act, 50));
 }

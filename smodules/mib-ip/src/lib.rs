@@ -23,7 +23,6 @@ use mib_kit::{Cache, Mib, Part, Scalars, Served, Source, Table, mib_module};
 use neighbours::Neighbours;
 use roles::engine::{Engine, EngineProxy};
 use roles::mib::MibError;
-use roles::varbind::ErrorStatus;
 use routes::Routes;
 use s_sdk::{Activity, Host, Module, Refusal};
 use scalars::Protocols;
@@ -189,15 +188,9 @@ impl Served for IpMib {
     ) -> Result<T, MibError> {
         let made = |_: Option<&View>| {
             self.up_time.store(self.engine.up_time(act)?, Ordering::Relaxed);
-            Ok::<_, MibError>(self.sources.view())
+            Ok(self.sources.view())
         };
-        let view = self.cache.of(act, || self.host.now(), made)?;
-        let answered = answer(&view)?;
-        // What could not be read is no empty table.
-        match view.failed() {
-            true => Err(MibError { status: ErrorStatus::GenErr, index: 0, call: 0 }),
-            false => Ok(answered),
-        }
+        self.cache.answer(act, || self.host.now(), made, View::failed, answer)
     }
 
     fn now(&self) -> Duration {

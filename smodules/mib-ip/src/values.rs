@@ -1,27 +1,19 @@
 //! From numbers of the kernel to values of a MIB.
 
-use roles::varbind::VarValue;
-use roles::varbind::VarValue::{Counter32, Counter64, Integer};
+pub(crate) use mib_kit::values::{integer, truth};
 
-/// An INTEGER, if it fits.
-pub(crate) fn integer<'a>(number: impl TryInto<i32>) -> Option<VarValue<'a>> {
-    number.try_into().ok().map(Integer)
-}
+use mib_kit::values::wrapped;
+use roles::varbind::VarValue;
+use roles::varbind::VarValue::{Counter32, Counter64};
 
 /// A 32-bit counter is the lower half of a wider one.
-#[expect(clippy::cast_possible_truncation, reason = "counters wrap")]
 pub(crate) fn counter32<'a>(number: i64) -> VarValue<'a> {
-    Counter32(number.cast_unsigned() as u32)
+    Counter32(wrapped(number.cast_unsigned()))
 }
 
 /// A 64-bit counter.
 pub(crate) fn counter64<'a>(number: i64) -> VarValue<'a> {
     Counter64(number.cast_unsigned())
-}
-
-/// A TruthValue.
-pub(crate) const fn truth<'a>(holds: bool) -> VarValue<'a> {
-    Integer(if holds { 1 } else { 2 })
 }
 
 /// When something happened, in sysUpTime; 0 if that was before the agent came.

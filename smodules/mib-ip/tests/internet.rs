@@ -9,23 +9,18 @@ mod engine;
 #[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
 
-use asked::{binds, get, set};
-use hosted::{host, serve};
+use asked::{binds, get, hosting, set, walk_takes_no_memory};
 use roles::contract::mib::{suite, walk};
-use roles::mib::{MibAccess, MibAccessProxy, Walk};
+use roles::mib::MibAccessProxy;
 use roles::varbind::VarValue::{Counter32, Counter64, Gauge32, Integer, IpAddress, Oid};
-use roles::varbind::{ErrorStatus, Span, VarBinds, VarValue};
+use roles::varbind::{ErrorStatus, VarValue};
 use s_sdk::Activity;
 
 const IP: [u32; 7] = [1, 3, 6, 1, 2, 1, 4];
 const ICMP: [u32; 7] = [1, 3, 6, 1, 2, 1, 5];
 
 fn asked(test: impl Fn(MibAccessProxy, &Activity)) {
-    let (runtime, control) = host();
-    serve(&control, "engine", &engine::S_MODULE);
-    serve(&control, "mib.ip", &mib_ip::S_MODULE);
-    let mut worker = runtime.worker();
-    test(runtime.proxy("mib.ip").unwrap(), &worker.activity());
+    hosting(&[("engine", &engine::S_MODULE), ("mib.ip", &mib_ip::S_MODULE)], test);
 }
 
 fn name(rest: &[u32]) -> Vec<u32> {
@@ -114,15 +109,5 @@ fn nothing_can_be_written() {
 
 #[test]
 fn warm_answers_take_no_memory() {
-    asked(|mib, act| {
-        let names = binds(&[(&[1, 3], VarValue::Unspecified)]);
-        let mut answers = VarBinds::new();
-        let mut ask = || {
-            answers.clear();
-            let walk = Walk { which: Span::new(0, 1), repetitions: 2000 };
-            mib.get_next(act, b"", &names, walk, &[], &mut answers).unwrap();
-        };
-        ask();
-        assert_eq!(allocation_counter::measure(ask).count_total, 0);
-    });
+    asked(|mib, act| walk_takes_no_memory(&mib, act, 2000));
 }

@@ -8,6 +8,8 @@
 //! Locks are held for the exchange of a pointer, never while somebody reads from elsewhere: whoever finds a
 //! snapshot too old while another is already reading the next one takes the old one.
 
+use roles::mib::MibError;
+use roles::varbind::ErrorStatus;
 use s_sdk::{Activity, Handle, Host, Level};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::Duration;
@@ -93,6 +95,27 @@ impl<S> Cache<S> {
         Ok(snapshot)
     }
 
+    /// Answers from the snapshot of an activity: [`Cache::of`]. What could not be read is no empty table, so
+    /// where a part of the snapshot has `failed`, the answer is genErr.
+    ///
+    /// # Errors
+    /// genErr, what `made` answers and what `answer` says.
+    pub fn answer<T>(
+        &self,
+        act: &Activity,
+        now: impl Fn() -> Duration,
+        made: impl FnOnce(Option<&S>) -> Result<S, MibError>,
+        failed: impl FnOnce(&S) -> bool,
+        answer: impl FnOnce(&S) -> Result<T, MibError>,
+    ) -> Result<T, MibError> {
+        let snapshot = self.of(act, now, made)?;
+        let answered = answer(&snapshot)?;
+        match failed(&snapshot) {
+            true => Err(MibError { status: ErrorStatus::GenErr, index: 0, call: 0 }),
+            false => Ok(answered),
+        }
+    }
+
     /// The last snapshot, of whatever age.
     pub fn last(&self) -> Option<Arc<S>> {
         locked(&self.latest.fresh).as_ref().map(|fresh| Arc::clone(&fresh.snapshot))
@@ -152,8 +175,8 @@ impl<S> Latest<S> {
     }
 }
 
-/// No panic leaves what these locks guard half changed, so a poisoned one is as good as another.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// The lock of something that no panic leaves half changed, so that a poisoned one is as good as another.
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

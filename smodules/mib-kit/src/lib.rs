@@ -8,10 +8,10 @@
 //! Invariants: a module answers below its subtrees only, and what follows a name is greater than it,
 //! because columns are sorted when the [`Mib`] is made and rows when [`Rows`] are.
 //!
-//! In reading order: [`index`] turns typed indexes into the last arcs of a name,
-//! [`inet`] those of addresses; [`rows`] are a table's
-//! rows, sorted by index; [`syntax`] is what a SET may write; [`objects`] declares scalars and tables;
-//! [`mib`] answers for them; [`store`] holds what SETs change; [`cache`] holds what was read from
+//! In reading order: [`index`] turns typed indexes into the last arcs of a name, [`inet`] those of
+//! addresses; [`rows`] are a table's rows, sorted by index; [`syntax`] is what a SET may write; [`managed`]
+//! are rows that SETs make and remove; [`values`] are what columns say; [`objects`] declares scalars and
+//! tables; [`mib`] answers for them; [`store`] holds what SETs change; [`cache`] holds what was read from
 //! elsewhere; [`served`] makes a module of it all.
 //!
 //! ```
@@ -42,7 +42,9 @@ pub mod inet;
 pub mod rows;
 pub mod syntax;
 
+pub mod managed;
 pub mod objects;
+pub mod values;
 
 pub mod mib;
 pub mod store;
@@ -50,11 +52,12 @@ pub mod store;
 pub mod cache;
 pub mod served;
 
-pub use cache::{Cache, Part, Scratch, Source};
+pub use cache::{Cache, Part, Scratch, Source, locked};
 pub use index::{Implied, Index, Octets, Oid};
 pub use inet::Inet;
+pub use managed::Managed;
 pub use mib::Mib;
-pub use objects::{Column, Creation, Scalars, Table};
+pub use objects::{Column, MOST_ROWS, Scalars, Table};
 pub use rows::Rows;
 pub use served::{Served, Written, WrittenCell};
 pub use store::{Revision, Store};

@@ -25,6 +25,8 @@ pub struct Mib<V, W = ()> {
     subtrees: &'static [&'static [u32]],
     sys_or_entries: &'static [SysOrEntry],
     objects: Vec<Box<dyn Objects<V, W>>>,
+    /// All columns begin with so many arcs alike: a search compares what tells them apart only.
+    common: usize,
     columns: Vec<Place>,
 }
 
@@ -53,7 +55,7 @@ struct Touched {
 impl<V: 'static, W: 'static> Mib<V, W> {
     /// Nothing yet, below these subtrees.
     pub const fn of(subtrees: &'static [&'static [u32]]) -> Self {
-        Mib { subtrees, sys_or_entries: &[], objects: Vec::new(), columns: Vec::new() }
+        Mib { subtrees, sys_or_entries: &[], objects: Vec::new(), common: 0, columns: Vec::new() }
     }
 
     /// What the sysORTable says of the module.
@@ -86,6 +88,10 @@ impl<V: 'static, W: 'static> Mib<V, W> {
             }
         }
         self.columns.sort_by(|a, b| a.root.cmp(&b.root));
+        if let [first, .., last] = &self.columns[..] {
+            let alike = first.root.iter().zip(&last.root).take_while(|(a, b)| a == b);
+            self.common = alike.count();
+        }
         // What lies within a column is sorted right behind it.
         match self.columns.windows(2).find(|pair| pair[1].root.starts_with(&pair[0].root)) {
             Some(pair) => {
@@ -274,15 +280,25 @@ impl<V: 'static, W: 'static> Mib<V, W> {
 
     /// The column that a name lies in, and the rest of the name.
     fn column_of<'n>(&self, name: &'n [u32]) -> Option<(&Place, &'n [u32])> {
-        let behind = self.columns.partition_point(|place| *place.root <= *name);
-        let place = self.columns.get(behind.checked_sub(1)?)?;
+        let place = self.columns.get(self.behind(name).checked_sub(1)?)?;
         Some((place, name.strip_prefix(&*place.root)?))
+    }
+
+    /// The first column that lies behind a name.
+    fn behind(&self, name: &[u32]) -> usize {
+        let Some(first) = self.columns.first() else { return 0 };
+        let common = &first.root[..self.common];
+        match name.strip_prefix(common) {
+            Some(rest) => self.columns.partition_point(|place| place.root[self.common..] <= *rest),
+            None if name < common => 0,
+            None => self.columns.len(),
+        }
     }
 
     /// The first place behind a name. Whatever the name ends with, in the middle of an index or with arcs
     /// that no index has, is only compared, never understood: that is all that RFC 3416 §4.2.2 asks for.
     fn after(&self, view: &V, name: &[u32]) -> Cursor {
-        let behind = self.columns.partition_point(|place| *place.root <= *name);
+        let behind = self.behind(name);
         let inside = behind.checked_sub(1).and_then(|column| {
             let place = &self.columns[column];
             let key = name.strip_prefix(&*place.root)?;
@@ -305,7 +321,8 @@ impl<V: 'static, W: 'static> Mib<V, W> {
     ) -> Option<(VarValue<'a>, Cursor)> {
         let beyond = |name: &[u32]| !before.is_empty() && name >= before;
         while let Some(place) = self.columns.get(cursor.column) {
-            if beyond(&place.root) {
+            // A row further on in a column lies where the first one was looked at.
+            if cursor.row == 0 && beyond(&place.root) {
                 return None;
             }
             let objects = &self.objects[place.objects];

@@ -6,8 +6,9 @@
 //! `V` is what a module reads from (its view), `W` what its SETs change (its state).
 
 use crate::index::Index;
+use crate::managed::{self, Managed};
 use crate::rows::Rows;
-use crate::syntax::{RowStatus, StorageType, Syntax};
+use crate::syntax::{RowStatus, StorageType, Syntax, test_and_increment};
 use roles::varbind::{ErrorStatus, VarValue};
 
 /// Reads a column of a row; None is a hole.
@@ -32,6 +33,36 @@ impl<R> Column<R> {
     /// A column that can be written too.
     pub const fn writable(number: u32, read: Read<R>, syntax: Syntax, write: Write<R>) -> Self {
         Column { number, read, write: Some((syntax, write)) }
+    }
+}
+
+impl Column<i32> {
+    /// A TestAndIncr.
+    pub const fn test_and_incr(number: u32) -> Self {
+        let read = |number: &i32| Some(VarValue::Integer(*number));
+        Self::writable(number, read, Syntax::TEST_AND_INCR, test_and_increment)
+    }
+}
+
+impl<R: Managed> Column<R> {
+    /// The StorageType of a row, of which a SET may write what the syntax takes.
+    pub const fn storage(number: u32, syntax: Syntax) -> Self {
+        Self::writable(
+            number,
+            |row| Some(row.storage().value()),
+            syntax,
+            |row, value| StorageType::from_value(value).map(|storage| row.set_storage(storage)),
+        )
+    }
+
+    /// The RowStatus of a row.
+    pub const fn status(number: u32) -> Self {
+        Self::writable(
+            number,
+            |row| Some(row.status().value()),
+            Syntax::RowStatus,
+            |row, value| RowStatus::from_value(value).map(|status| row.set_status(status)),
+        )
     }
 }
 
@@ -76,16 +107,14 @@ struct Writing<W, I, R> {
     creation: Option<Creation<I, R>>,
 }
 
+/// A table with so many rows, whoever made them, gets no more of them by SET.
+pub const MOST_ROWS: usize = 1024;
+
 /// How a SET makes and removes rows of a table.
-pub struct Creation<I, R> {
-    /// A new row with its default values, not ready; None where no row can ever have this index.
-    pub create: fn(&I) -> Option<R>,
-    /// Its RowStatus.
-    pub status: fn(&mut R) -> &mut RowStatus,
-    /// Whether all that the row needs to be active is there.
-    pub complete: fn(&R) -> bool,
-    /// Its StorageType; volatile for a table without.
-    pub storage: fn(&R) -> StorageType,
+struct Creation<I, R> {
+    create: fn(&I) -> Option<R>,
+    /// [`managed::settle`].
+    settle: fn(Option<&R>, &mut R) -> Result<bool, ErrorStatus>,
 }
 
 impl<V, W, I: Index, R> Table<V, W, I, R> {
@@ -107,11 +136,15 @@ impl<V, W, I: Index, R> Table<V, W, I, R> {
         Table { writing: Some(Writing { rows, rows_mut, creation: None }), ..self }
     }
 
-    /// The same, with rows that a SET makes and removes.
+    /// The same, with rows that a SET makes and removes. `create` makes one with its default values, not
+    /// ready; none where no row can ever have this index.
     #[must_use]
-    pub fn creatable(mut self, creation: Creation<I, R>) -> Self {
+    pub fn creatable(mut self, create: fn(&I) -> Option<R>) -> Self
+    where
+        R: Managed,
+    {
         if let Some(writing) = &mut self.writing {
-            writing.creation = Some(creation);
+            writing.creation = Some(Creation { create, settle: managed::settle });
         }
         self
     }
@@ -243,6 +276,10 @@ impl<V, W, I: Index, R> Objects<V, W> for Table<V, W, I, R> {
             let creation = writing.creation.as_ref().ok_or(ErrorStatus::NoCreation)?;
             let index = I::whole(key).ok_or(ErrorStatus::NoCreation)?;
             let row = (creation.create)(&index).ok_or(ErrorStatus::NoCreation)?;
+            // RFC 3416 §4.2.5 step 11: each row costs memory, and a copy with every further SET.
+            if rows.len() >= MOST_ROWS {
+                return Err(ErrorStatus::ResourceUnavailable);
+            }
             rows.insert(&index, row);
         }
         write(rows.at_key_mut(key).ok_or(ErrorStatus::NoCreation)?, value)
@@ -252,23 +289,10 @@ impl<V, W, I: Index, R> Objects<V, W> for Table<V, W, I, R> {
         let Some(Writing { rows, rows_mut, creation: Some(creation) }) = &self.writing else {
             return Ok(());
         };
-        let was = rows(before).at_key(key).map(creation.storage);
-        let rows = rows_mut(state);
-        let Some(row) = rows.at_key_mut(key) else { return Ok(()) };
-        if was == Some(StorageType::ReadOnly) {
-            return Err(ErrorStatus::NotWritable);
-        }
-        if !was.unwrap_or(StorageType::Volatile).may_become((creation.storage)(row)) {
-            return Err(ErrorStatus::InconsistentValue);
-        }
-        let complete = (creation.complete)(row);
-        let status = (creation.status)(row);
-        match status.settled(was.is_some(), complete)? {
-            Some(settled) => *status = settled,
-            None if was == Some(StorageType::Permanent) => {
-                return Err(ErrorStatus::InconsistentValue);
-            }
-            None => drop(rows.remove_key(key)),
+        let rows_now = rows_mut(state);
+        let Some(row) = rows_now.at_key_mut(key) else { return Ok(()) };
+        if !(creation.settle)(rows(before).at_key(key), row)? {
+            rows_now.remove_key(key);
         }
         Ok(())
     }

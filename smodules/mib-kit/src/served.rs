@@ -15,6 +15,7 @@ use std::time::Duration;
 /// What a SET writes.
 #[derive(Clone, Copy)]
 pub struct Written<'b> {
+    requester: (u32, &'b [u8]),
     binds: &'b VarBinds,
     which: Span,
 }
@@ -33,9 +34,14 @@ pub struct WrittenCell<'b, I> {
 }
 
 impl<'b> Written<'b> {
-    /// The bindings of a SET at these positions.
-    pub const fn of(binds: &'b VarBinds, which: Span) -> Self {
-        Written { binds, which }
+    /// The bindings of a SET at these positions, and who asks for it.
+    pub const fn of(requester: (u32, &'b [u8]), binds: &'b VarBinds, which: Span) -> Self {
+        Written { requester, binds, which }
+    }
+
+    /// Who asks for it: the security model, and the principal that it proved.
+    pub const fn requester(self) -> (u32, &'b [u8]) {
+        self.requester
     }
 
     /// Those that write to the table with this entry.
@@ -193,13 +199,15 @@ macro_rules! mib_access {
             fn set_check(
                 &self,
                 act: &$crate::s_sdk::Activity,
+                security_model: u32,
+                security_name: &[u8],
                 context: &[u8],
                 binds: &$crate::roles::varbind::VarBinds,
                 which: $crate::roles::varbind::Span,
             ) -> Result<$crate::roles::mib::SetReference, $crate::roles::mib::MibError> {
                 let store = $crate::served::written(self, which)?;
                 store.check(act, $crate::Served::now(self), |before, draft| {
-                    let written = $crate::Written::of(binds, which);
+                    let written = $crate::Written::of((security_model, security_name), binds, which);
                     let conclude =
                         |draft: &mut _| $crate::Served::conclude(self, act, before, draft, written);
                     let mib = $crate::Served::mib(self);

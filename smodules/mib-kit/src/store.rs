@@ -14,6 +14,7 @@
 use roles::mib::{MibError, SetReference};
 use roles::varbind::ErrorStatus;
 use s_sdk::Activity;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -258,15 +259,21 @@ impl<W> Part<W> {
 pub struct Revision(Mutex<Option<(u64, u64)>>);
 
 impl Revision {
-    /// The number for a store, of which `hash` hashes what is kept; asked only when the store has changed.
-    pub fn of<W: Clone>(&self, store: &Store<W>, hash: impl FnOnce(&W) -> u64) -> u64 {
+    /// The number for a store, of which `kept` is what is kept; asked only when the store has changed.
+    pub fn of<W: Clone, D: AsRef<[u8]>>(
+        &self,
+        store: &Store<W>,
+        kept: impl FnOnce(&W) -> D,
+    ) -> u64 {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The number first: what changes afterwards is met the next time.
         let revision = store.revision();
         match *known {
             Some((seen, number)) if seen == revision => number,
             _ => {
-                let number = hash(&store.state());
+                let mut hash = DefaultHasher::new();
+                kept(&store.state()).as_ref().hash(&mut hash);
+                let number = hash.finish();
                 *known = Some((revision, number));
                 number
             }

@@ -4,6 +4,7 @@
 //! the order of RFC 3416 §4.2.5.
 
 use roles::varbind::{ErrorStatus, ValueKind, VarValue};
+use s_sdk::{Host, Level};
 
 /// The values that a column takes at all; what it takes now is its writer's to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Syntax {
 impl Syntax {
     /// StorageType.
     pub const STORAGE_TYPE: Syntax = Syntax::Integer(1, 5);
+    /// StorageType where a SET makes no row that another SET could not remove.
+    pub const REMOVABLE: Syntax = Syntax::Enumeration(&[2, 3]);
     /// TruthValue.
     pub const TRUTH_VALUE: Syntax = Syntax::Integer(1, 2);
     /// TestAndIncr.
@@ -86,32 +89,48 @@ impl Syntax {
     }
 }
 
-/// The number of a checked INTEGER, for writers.
-pub const fn integer(value: VarValue<'_>) -> Option<i32> {
+/// The number of an INTEGER, for writers.
+///
+/// # Errors
+/// wrongType, which no checked value is.
+pub const fn integer(value: VarValue<'_>) -> Result<i32, ErrorStatus> {
     match value {
-        VarValue::Integer(number) => Some(number),
-        _ => None,
+        VarValue::Integer(number) => Ok(number),
+        _ => Err(ErrorStatus::WrongType),
     }
 }
 
-/// The octets of a checked OCTET STRING, for writers.
-pub const fn octets(value: VarValue<'_>) -> Option<&[u8]> {
+/// The octets of an OCTET STRING, for writers.
+///
+/// # Errors
+/// wrongType, which no checked value is.
+pub const fn octets(value: VarValue<'_>) -> Result<&[u8], ErrorStatus> {
     match value {
-        VarValue::Octets(octets) => Some(octets),
-        _ => None,
+        VarValue::Octets(octets) => Ok(octets),
+        _ => Err(ErrorStatus::WrongType),
     }
 }
 
 /// TestAndIncr (RFC 2579): takes the number that it holds, and holds the next one then.
 ///
 /// # Errors
-/// inconsistentValue, because somebody else was faster.
+/// wrongType; inconsistentValue, because somebody else was faster.
 pub fn test_and_increment(number: &mut i32, value: VarValue<'_>) -> Result<(), ErrorStatus> {
-    if integer(value) != Some(*number) {
+    if integer(value)? != *number {
         return Err(ErrorStatus::InconsistentValue);
     }
     *number = number.checked_add(1).unwrap_or(0);
     Ok(())
+}
+
+/// Where the TestAndIncr of this name begins: somewhere else after every start, so that no manager takes it for
+/// its own (RFC 2579).
+pub fn first_number(host: Host, name: &str) -> i32 {
+    let mut random = [0; 4];
+    if let Err(error) = host.random(&mut random) {
+        host.log(Level::Warning, &format!("{name} begins at 0: {error}"));
+    }
+    i32::from_be_bytes(random) & i32::MAX
 }
 
 macro_rules! enumeration {
@@ -134,9 +153,9 @@ macro_rules! enumeration {
             /// The one that a checked value names.
             ///
             /// # Errors
-            /// wrongValue.
+            /// wrongType or wrongValue.
             pub fn from_value(value: VarValue<'_>) -> Result<Self, ErrorStatus> {
-                integer(value).and_then(Self::from_number).ok_or(ErrorStatus::WrongValue)
+                Self::from_number(integer(value)?).ok_or(ErrorStatus::WrongValue)
             }
 
             /// As a value.
@@ -189,6 +208,15 @@ impl StorageType {
 }
 
 impl RowStatus {
+    /// Whether a row that is complete or not can be left in this status.
+    pub const fn is_settled(self, complete: bool) -> bool {
+        match self {
+            RowStatus::Active | RowStatus::NotInService => complete,
+            RowStatus::NotReady => true,
+            RowStatus::CreateAndGo | RowStatus::CreateAndWait | RowStatus::Destroy => false,
+        }
+    }
+
     /// The status after a SET: the table of RFC 2579 under RowStatus. `self` is what was asked for, or the
     /// row's own status (notReady in a new row) if nothing was. None means that the row goes.
     ///
@@ -243,6 +271,17 @@ mod tests {
         assert_eq!(refused, Err(ErrorStatus::InconsistentValue));
         assert_eq!(test_and_increment(&mut number, VarValue::Integer(i32::MAX)), Ok(()));
         assert_eq!(number, 0);
+    }
+
+    #[test]
+    fn a_row_rests_incomplete_only_where_it_is_not_ready_and_never_where_something_is_asked() {
+        let rests = |complete| (1..=6).filter(move |number| settled(*number, complete));
+        assert!(rests(true).eq([1, 2, 3]));
+        assert!(rests(false).eq([3]));
+    }
+
+    fn settled(number: i32, complete: bool) -> bool {
+        RowStatus::from_number(number).unwrap().is_settled(complete)
     }
 
     #[test]

@@ -8,8 +8,8 @@ mod hosted;
 use hosted::{host, serve};
 use mib_kit::syntax::{integer, octets, test_and_increment};
 use mib_kit::{
-    Cache, Column, Creation, Mib, Octets, RowStatus, Rows, Scalars, Served, StorageType, Store,
-    Syntax, Table, mib_module,
+    Cache, Column, MOST_ROWS, Managed, Mib, Octets, RowStatus, Rows, Scalars, Served, StorageType,
+    Store, Syntax, Table, mib_module, storage_and_status,
 };
 use roles::contract::mib::{set_suite, suite};
 use roles::mib::{MibAccess, MibAccessProxy, MibError, SetReference, Walk};
@@ -34,13 +34,20 @@ struct Box {
     status: RowStatus,
 }
 
+impl Managed for Box {
+    storage_and_status!();
+    fn is_complete(&self) -> bool {
+        self.weight.is_some()
+    }
+}
+
 const SHELF: &[Column<Shelf>] = &[
     Column::writable(
         1,
         |shelf| Some(VarValue::Octets(&shelf.label)),
         Syntax::DisplayString(0, 8),
         |shelf, value| {
-            shelf.label = octets(value).unwrap_or_default().to_vec();
+            shelf.label = octets(value)?.to_vec();
             Ok(())
         },
     ),
@@ -59,7 +66,7 @@ const BOX: &[Column<Box>] = &[
         |row| row.weight.map(VarValue::Integer),
         Syntax::Integer(1, 100),
         |row, value| {
-            row.weight = integer(value);
+            row.weight = Some(integer(value)?);
             Ok(())
         },
     ),
@@ -68,28 +75,12 @@ const BOX: &[Column<Box>] = &[
         |row| Some(VarValue::Octets(&row.owner)),
         Syntax::Octets(0, 4),
         |row, value| {
-            row.owner = octets(value).unwrap_or_default().to_vec();
+            row.owner = octets(value)?.to_vec();
             Ok(())
         },
     ),
-    Column::writable(
-        4,
-        |row| Some(row.storage.value()),
-        Syntax::STORAGE_TYPE,
-        |row, value| {
-            row.storage = StorageType::from_value(value)?;
-            Ok(())
-        },
-    ),
-    Column::writable(
-        5,
-        |row| Some(row.status.value()),
-        Syntax::RowStatus,
-        |row, value| {
-            row.status = RowStatus::from_value(value)?;
-            Ok(())
-        },
-    ),
+    Column::storage(4, Syntax::STORAGE_TYPE),
+    Column::status(5),
 ];
 
 struct ShelfMib {
@@ -104,18 +95,13 @@ impl Module for ShelfMib {
     fn init(host: Host) -> Result<Self, Refusal> {
         let boxes = Table::new(&[1, 3, 9, 4, 1], BOX, |shelf: &Shelf| &shelf.boxes)
             .writable(|shelf: &Shelf| &shelf.boxes, |shelf| &mut shelf.boxes)
-            .creatable(Creation {
-                create: |index: &Octets| {
-                    (index.0.len() <= 4).then(|| Box {
-                        weight: None,
-                        owner: Vec::new(),
-                        storage: StorageType::NonVolatile,
-                        status: RowStatus::NotReady,
-                    })
-                },
-                status: |row| &mut row.status,
-                complete: |row| row.weight.is_some(),
-                storage: |row| row.storage,
+            .creatable(|index| {
+                (index.0.len() <= 4).then(|| Box {
+                    weight: None,
+                    owner: Vec::new(),
+                    storage: StorageType::NonVolatile,
+                    status: RowStatus::NotReady,
+                })
             });
         let fixed = |storage| Box {
             weight: Some(1),
@@ -195,7 +181,7 @@ fn hosted_shelf(test: impl Fn(&dyn MibAccess, &Activity)) {
 fn set(mib: &dyn MibAccess, act: &Activity, binds: &VarBinds) -> Result<(), (ErrorStatus, u32)> {
     let which = Span::new(0, u32::try_from(binds.len()).unwrap());
     let refused = |error: MibError| (error.status, error.index);
-    let set = mib.set_check(act, b"", binds, which).map_err(refused)?;
+    let set = mib.set_check(act, 3, b"tester", b"", binds, which).map_err(refused)?;
     let applied = mib.set_apply(act, set, binds, which).map_err(refused);
     mib.set_cleanup(act, set).unwrap();
     applied
@@ -273,6 +259,26 @@ fn a_row_is_made_waits_is_used_and_goes() {
         assert_eq!(status(), "NoSuchInstance");
         assert_eq!(set(mib, act, &status_is(6)), Ok(()));
     });
+}
+
+#[test]
+fn a_table_has_a_bound_and_room_again_when_a_row_goes() {
+    let (runtime, control) = host();
+    serve(&control, "mib.shelf", &S_MODULE);
+    let mut worker = runtime.worker();
+    let mib = runtime.proxy::<MibAccessProxy>("mib.shelf").unwrap();
+    // Each in an activity of its own, as SETs come.
+    let mut put = |number: usize, status| {
+        let name = number.to_string();
+        let binds = binds(&[(&cell(5, name.as_bytes()), VarValue::Integer(status))]);
+        set(&mib, &worker.activity(), &binds)
+    };
+    let full = Err((ErrorStatus::ResourceUnavailable, 1));
+    // Two are there.
+    (2..MOST_ROWS).for_each(|number| assert_eq!(put(number, 5), Ok(())));
+    assert_eq!(put(1, 5), full);
+    assert_eq!(put(2, 6), Ok(()));
+    assert_eq!((put(1, 5), put(2, 5)), (Ok(()), full));
 }
 
 #[test]
@@ -379,6 +385,8 @@ impl MibAccess for Faulty<'_> {
     fn set_check(
         &self,
         act: &Activity,
+        security_model: u32,
+        security_name: &[u8],
         context: &[u8],
         binds: &VarBinds,
         which: Span,
@@ -386,7 +394,7 @@ impl MibAccess for Faulty<'_> {
         if self.breaks(8) && which.at > 0 {
             return Err(MibError::at(ErrorStatus::InconsistentName, 1));
         }
-        let checked = self.mib.set_check(act, context, binds, which);
+        let checked = self.mib.set_check(act, security_model, security_name, context, binds, which);
         if let (Ok(set), true) = (&checked, self.breaks(6)) {
             self.mib.set_apply(act, *set, binds, which)?;
         }

@@ -95,7 +95,7 @@ const AUTHEN_TRAPS: &[Column<i32>] = &[Column::writable(
     |enabled| Some(Integer(*enabled)),
     Syntax::TRUTH_VALUE,
     |enabled, value| {
-        *enabled = integer(value).unwrap_or(DISABLED);
+        *enabled = integer(value)?;
         Ok(())
     },
 )];

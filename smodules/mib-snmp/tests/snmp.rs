@@ -9,14 +9,14 @@ mod engine;
 #[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
 
-use asked::{binds, get, set};
+use asked::{binds, get, set, walk_takes_no_memory};
 use hosted::{host, serve};
 use roles::contract::mib::{set_suite, suite};
 use roles::error::Counter;
-use roles::mib::{MibAccess, MibAccessProxy, Walk};
+use roles::mib::MibAccessProxy;
 use roles::settings::{Persistence, PersistenceProxy};
+use roles::varbind::ErrorStatus;
 use roles::varbind::VarValue::{Counter32, Integer, Octets};
-use roles::varbind::{ErrorStatus, Span, VarBinds, VarValue};
 use s_sdk::{Activity, Buf};
 
 const AUTHEN_TRAPS: &[u32] = &[1, 3, 6, 1, 2, 1, 11, 30, 0];
@@ -98,15 +98,5 @@ fn whether_authentication_failures_are_told_is_saved_and_restored() {
 
 #[test]
 fn warm_answers_take_no_memory() {
-    asked(|mib, _, act| {
-        let names = binds(&[(&[1, 3], VarValue::Unspecified)]);
-        let mut answers = VarBinds::new();
-        let mut ask = || {
-            answers.clear();
-            let walk = Walk { which: Span::new(0, 1), repetitions: 30 };
-            mib.get_next(act, b"", &names, walk, &[], &mut answers).unwrap();
-        };
-        ask();
-        assert_eq!(allocation_counter::measure(ask).count_total, 0);
-    });
+    asked(|mib, _, act| walk_takes_no_memory(&mib, act, 30));
 }

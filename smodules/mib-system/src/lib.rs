@@ -10,16 +10,17 @@
 mod host;
 mod text;
 
-use mib_kit::syntax::test_and_increment;
-use mib_kit::{Column, Mib, Rows, Scalars, Scratch, Served, Store, Syntax, Table, mib_module};
+use mib_kit::syntax::{first_number, test_and_increment};
+use mib_kit::{
+    Column, Mib, Revision, Rows, Scalars, Scratch, Served, Store, Syntax, Table, mib_module,
+};
 use roles::engine::{Engine, EngineProxy};
 use roles::mib::MibError;
 use roles::settings::{self, Persistence, Settings, SystemSettings};
 use roles::varbind::VarBinds;
 use roles::varbind::VarValue::{Integer, Octets, Oid, TimeTicks};
 use s_sdk::value::Field;
-use s_sdk::{Activity, Buf, CallError, CarriesState, Host, Level, List, Module, Refusal, State};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use s_sdk::{Activity, Buf, CallError, CarriesState, Host, List, Module, Refusal, State};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 use text::Text;
@@ -68,6 +69,17 @@ pub struct View {
     sys_or: Rows<u32, SysOr>,
     /// sysORLastChange when the entries were read, if they cannot change unseen.
     sys_or_as_of: Option<u32>,
+}
+
+impl System {
+    /// What a SET changed that outlasts the process.
+    fn kept(&self) -> Kept {
+        Kept {
+            contact: self.contact.written.clone(),
+            name: self.name.written.clone(),
+            location: self.location.written.clone(),
+        }
+    }
 }
 
 fn group(view: &View) -> &System {
@@ -122,6 +134,7 @@ pub struct SystemMib {
     engine: EngineProxy,
     mib: Mib<View, System>,
     store: Store<System>,
+    revision: Revision,
     /// Whether the host was looked at: no file may be read before the module serves.
     looked: Once,
     views: Scratch<View>,
@@ -141,11 +154,6 @@ mib_module!(
 impl Module for SystemMib {
     fn init(host: Host) -> Result<Self, Refusal> {
         let engine = host.lookup("engine").map_err(|error| format!("engine: {error}"))?;
-        // RFC 2579: a TestAndIncr begins anew somewhere else, so that no manager takes it for its own.
-        let mut random = [0; 4];
-        if let Err(error) = host.random(&mut random) {
-            host.log(Level::Warning, &format!("snmpSetSerialNo begins at 0: {error}"));
-        }
         let system = System {
             descr: Text::default(),
             object_id: PRODUCT.to_vec(),
@@ -153,7 +161,7 @@ impl Module for SystemMib {
             name: Text::default(),
             location: Text::default(),
             services: SERVICES,
-            set_serial: i32::from_be_bytes(random) & i32::MAX,
+            set_serial: first_number(host, "snmpSetSerialNo"),
         };
         Ok(SystemMib {
             host,
@@ -166,6 +174,7 @@ impl Module for SystemMib {
                 .with(Scalars::new(SNMP_SET, SNMP_SET_COLUMNS, group).writable(|system| system))
                 .made()?,
             store: Store::new(system),
+            revision: Revision::default(),
             looked: Once::new(),
             views: Scratch::default(),
             entries: Scratch::default(),
@@ -238,16 +247,6 @@ impl SystemMib {
         })
     }
 
-    /// What a SET changed that outlasts the process.
-    fn kept(&self) -> Kept {
-        let system = self.store.state();
-        Kept {
-            contact: system.contact.written.clone(),
-            name: system.name.written.clone(),
-            location: system.location.written.clone(),
-        }
-    }
-
     fn keep(&self, kept: Kept) {
         self.store.update(|system| {
             system.contact.written = kept.contact;
@@ -281,7 +280,7 @@ impl Settings for SystemMib {
         document: &[u8],
         problems: &mut Buf,
     ) -> Result<u32, CallError> {
-        report(&checked(document), problems)
+        settings::report(&checked(document), problems)
     }
 
     fn apply(
@@ -294,7 +293,7 @@ impl Settings for SystemMib {
         if let Ok(settings) = &checked {
             self.configure(settings);
         }
-        report(&checked, problems)
+        settings::report(&checked, problems)
     }
 }
 
@@ -326,17 +325,8 @@ fn checked(document: &[u8]) -> Result<SystemSettings, Vec<String>> {
     if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }
 
-fn report<T>(checked: &Result<T, Vec<String>>, out: &mut Buf) -> Result<u32, CallError> {
-    let Err(problems) = checked else { return Ok(0) };
-    for problem in problems {
-        out.append(problem.as_bytes())?;
-        out.append(b"\n")?;
-    }
-    Ok(u32::try_from(problems.len()).unwrap_or(u32::MAX))
-}
-
 /// What outlasts the process.
-#[derive(Clone, Debug, Default, Hash, PartialEq, Eq, Field)]
+#[derive(Field)]
 struct Kept {
     contact: Option<Vec<u8>>,
     name: Option<Vec<u8>>,
@@ -345,14 +335,11 @@ struct Kept {
 
 impl Persistence for SystemMib {
     fn revision(&self, _act: &Activity) -> Result<u64, CallError> {
-        // What would be saved says itself whether it changed.
-        let mut hash = DefaultHasher::new();
-        self.kept().hash(&mut hash);
-        Ok(hash.finish())
+        Ok(self.revision.of(&self.store, |system| settings::write(&system.kept())))
     }
 
     fn save(&self, _act: &Activity, kept: &mut Buf) -> Result<(), CallError> {
-        Ok(kept.append(&settings::write(&self.kept()))?)
+        Ok(kept.append(&settings::write(&self.store.state().kept()))?)
     }
 
     fn restore(&self, _act: &Activity, kept: &[u8]) -> Result<bool, CallError> {
@@ -392,7 +379,7 @@ impl CarriesState for SystemMib {
         };
         SystemState {
             settings: settings::write(&settings),
-            kept: settings::write(&self.kept()),
+            kept: settings::write(&system.kept()),
             set_serial: system.set_serial,
         }
     }

@@ -25,7 +25,7 @@ impl Text {
             // RFC 3416 §4.2.5 step 9: it is there, and cannot be changed no matter what is written.
             return Err(ErrorStatus::NotWritable);
         }
-        self.written = Some(octets(value).ok_or(ErrorStatus::WrongType)?.to_vec());
+        self.written = Some(octets(value)?.to_vec());
         Ok(())
     }
 }

@@ -11,7 +11,6 @@ mod tables;
 use kernel_net::{Numbers, owners, protocol_numbers, sockets};
 use mib_kit::{Cache, Mib, Part, Scalars, Served, Source, Table, mib_module};
 use roles::mib::MibError;
-use roles::varbind::ErrorStatus;
 use s_sdk::{Activity, Host, Module, Refusal};
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,15 +94,10 @@ impl Served for TcpMib {
     ) -> Result<T, MibError> {
         let made = |_: Option<&View>| {
             let (numbers, sockets) = (self.numbers.part(), self.sockets.part());
-            Ok::<_, MibError>(View { numbers, sockets })
+            Ok(View { numbers, sockets })
         };
-        let view = self.cache.of(act, || self.host.now(), made)?;
-        let answered = answer(&view)?;
-        // What could not be read is no empty table.
-        match view.numbers.failed() || view.sockets.failed() {
-            true => Err(MibError { status: ErrorStatus::GenErr, index: 0, call: 0 }),
-            false => Ok(answered),
-        }
+        let failed = |view: &View| view.numbers.failed() || view.sockets.failed();
+        self.cache.answer(act, || self.host.now(), made, failed, answer)
     }
 
     fn now(&self) -> Duration {

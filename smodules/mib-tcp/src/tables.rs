@@ -4,7 +4,7 @@
 
 use kernel_net::socket::EndpointIndex;
 use kernel_net::{Numbers, Owners, Socket};
-use mib_kit::{Column, Part, Rows};
+use mib_kit::{Column, Part, Rows, values};
 use roles::varbind::VarValue;
 use roles::varbind::VarValue::{Counter32, Counter64, Gauge32, Integer, IpAddress};
 use std::net::Ipv4Addr;
@@ -72,12 +72,11 @@ fn process(row: &Connection) -> Option<VarValue<'_>> {
 }
 
 fn integer<'a>(numbers: &Numbers, name: &str) -> Option<VarValue<'a>> {
-    numbers.get(name)?.try_into().ok().map(Integer)
+    values::integer(numbers.get(name)?)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a 32-bit counter is the lower half")]
 fn counter<'a>(numbers: &Numbers, name: &str) -> Option<VarValue<'a>> {
-    numbers.get(name).map(|number| Counter32(number.cast_unsigned() as u32))
+    numbers.get(name).map(|number| Counter32(values::wrapped(number.cast_unsigned())))
 }
 
 fn counter64<'a>(numbers: &Numbers, name: &str) -> Option<VarValue<'a>> {

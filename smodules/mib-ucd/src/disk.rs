@@ -1,7 +1,8 @@
 //! dskTable: filesystems that are looked after; diskIOTable: what was read and written.
 
-use crate::{MINIMUM_KIB, capped, wrapped};
+use crate::MINIMUM_KIB;
 use kernel_host::{Disk, Mount, Numbers, Space};
+use mib_kit::values::{capped, wrapped};
 use mib_kit::{Column, Rows};
 use roles::settings::{UcdSettings, WatchedDisk};
 use roles::varbind::VarValue::{Counter32, Counter64, Gauge32, Integer, Octets};

@@ -14,14 +14,14 @@ mod stats;
 use disk::{Io, Watched};
 use kernel_host::{Activity as Doings, Disk, Memory, Mount, Numbers};
 use load::Load;
-use mib_kit::{Cache, Column, Mib, Rows, Scalars, Served, Table, mib_module};
+use mib_kit::{Cache, Column, Mib, Rows, Scalars, Served, Table, locked, mib_module};
 use roles::mib::MibError;
 use roles::settings::{self, Settings, UcdSettings};
 use roles::varbind::VarValue::{Integer, Octets};
 use s_sdk::{Activity, Buf, CallError, CarriesState, Host, Module, Refusal, State};
 use stats::Rates;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const UCD: &[u32] = &[1, 3, 6, 1, 4, 1, 2021];
@@ -124,7 +124,7 @@ impl Served for UcdMib {
         let read = |last: Option<&View>| Ok::<_, MibError>(self.read(last));
         let mut view = self.cache.of(act, now, read)?;
         // What was read under other settings is not good any more.
-        if !Arc::ptr_eq(&view.settings, &lock(&self.kept).settings) {
+        if !Arc::ptr_eq(&view.settings, &locked(&self.kept).settings) {
             self.cache.forget();
             view = self.cache.of(act, now, read)?;
         }
@@ -140,7 +140,7 @@ impl UcdMib {
     fn read(&self, last: Option<&View>) -> View {
         let (mounts, disks) = (Mount::all(), Disk::all());
         let Kept { settings, filesystems, disks: numbers } = {
-            let mut kept = lock(&self.kept);
+            let mut kept = locked(&self.kept);
             kept.filesystems.see(mounts.iter().map(|mount| mount.path.as_str()));
             kept.disks.see(disks.iter().map(|disk| disk.name.as_str()));
             kept.clone()
@@ -158,13 +158,8 @@ impl UcdMib {
     }
 
     fn configure(&self, settings: UcdSettings) {
-        lock(&self.kept).settings = Arc::new(settings);
+        locked(&self.kept).settings = Arc::new(settings);
     }
-}
-
-/// No panic leaves it half changed, so a poisoned lock is as good as another.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Settings for UcdMib {
@@ -174,7 +169,7 @@ impl Settings for UcdMib {
         document: &[u8],
         problems: &mut Buf,
     ) -> Result<u32, CallError> {
-        report(&checked(document), problems)
+        settings::report(&checked(document), problems)
     }
 
     fn apply(
@@ -184,7 +179,7 @@ impl Settings for UcdMib {
         problems: &mut Buf,
     ) -> Result<u32, CallError> {
         let checked = checked(document);
-        let count = report(&checked, problems)?;
+        let count = settings::report(&checked, problems)?;
         if let Ok(settings) = checked {
             self.configure(settings);
         }
@@ -220,15 +215,6 @@ fn checked(document: &[u8]) -> Result<UcdSettings, Vec<String>> {
     if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }
 
-fn report<T>(checked: &Result<T, Vec<String>>, out: &mut Buf) -> Result<u32, CallError> {
-    let Err(problems) = checked else { return Ok(0) };
-    for problem in problems {
-        out.append(problem.as_bytes())?;
-        out.append(b"\n")?;
-    }
-    Ok(u32::try_from(problems.len()).unwrap_or(u32::MAX))
-}
-
 /// What a successor takes over.
 #[derive(State)]
 #[state(kind = "mib-ucd", version = 1)]
@@ -245,7 +231,7 @@ impl CarriesState for UcdMib {
     type State = UcdState;
 
     fn export(&self) -> UcdState {
-        let kept = lock(&self.kept);
+        let kept = locked(&self.kept);
         UcdState {
             settings: settings::write(&*kept.settings),
             filesystems: kept.filesystems.by_name().clone(),
@@ -256,22 +242,11 @@ impl CarriesState for UcdMib {
     fn import(&self, state: UcdState) -> Result<(), Refusal> {
         let settings = settings::read(&state.settings)?;
         {
-            let mut kept = lock(&self.kept);
+            let mut kept = locked(&self.kept);
             kept.filesystems = Numbers::restored(state.filesystems);
             kept.disks = Numbers::restored(state.disks);
         }
         self.configure(settings);
         Ok(())
     }
-}
-
-/// An INTEGER: at most 2147483647.
-fn capped(number: u64) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-/// Counter32s wrap.
-#[expect(clippy::cast_possible_truncation, reason = "counters wrap (RFC 2578 §7.1.6)")]
-const fn wrapped(number: u64) -> u32 {
-    number as u32
 }

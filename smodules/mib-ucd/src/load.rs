@@ -1,6 +1,6 @@
 //! laTable: load averages, as text, in hundredths, and as a number with a fraction.
 
-use crate::capped;
+use mib_kit::values::capped;
 use mib_kit::{Column, Rows};
 use roles::varbind::VarValue::{Integer, Octets, Opaque};
 

@@ -1,8 +1,8 @@
 //! memory: physical memory and swap space, in kilobytes.
 
-use crate::capped;
 use kernel_host::Memory;
 use mib_kit::Column;
+use mib_kit::values::capped;
 use roles::varbind::VarValue::{Counter64, Integer, Octets};
 
 /// Memory, and what is said of swap space that runs out.

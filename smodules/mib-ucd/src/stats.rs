@@ -1,8 +1,8 @@
 //! systemStats: what processors, disks and swap space have done, as counters and over the last minute.
 
-use crate::{capped, wrapped};
 use kernel_host::Activity as Doings;
 use mib_kit::Column;
+use mib_kit::values::{capped, wrapped};
 use roles::varbind::VarValue::{self, Counter32, Integer, Octets};
 use std::time::Duration;
 

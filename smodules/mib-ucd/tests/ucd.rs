@@ -7,14 +7,14 @@ mod asked;
 #[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
 
-use asked::{binds, get, set};
+use asked::{binds, get, set, walk_takes_no_memory};
 use hosted::{host, serve};
 use mib_ucd::UcdState;
 use roles::contract::mib::{suite, walk};
-use roles::mib::{MibAccess, MibAccessProxy, Walk};
+use roles::mib::MibAccessProxy;
 use roles::settings::{Settings, SettingsProxy, UcdSettings, WatchedDisk, write};
+use roles::varbind::ErrorStatus;
 use roles::varbind::VarValue::{Counter32, Counter64, Integer, NoSuchInstance, Octets, Opaque};
-use roles::varbind::{ErrorStatus, Span, VarBinds, VarValue};
 use s_proxy::Runtime;
 use s_sdk::state::State;
 use s_sdk::{Activity, Buf};
@@ -217,15 +217,5 @@ fn the_state_crosses_a_swap_in_one_version() {
 
 #[test]
 fn warm_answers_take_no_memory() {
-    asked(|mib, act| {
-        let names = binds(&[(&[1, 3], VarValue::Unspecified)]);
-        let mut answers = VarBinds::new();
-        let mut ask = || {
-            answers.clear();
-            let walk = Walk { which: Span::new(0, 1), repetitions: 60 };
-            mib.get_next(act, b"", &names, walk, &[], &mut answers).unwrap();
-        };
-        ask();
-        assert_eq!(allocation_counter::measure(ask).count_total, 0);
-    });
+    asked(|mib, act| walk_takes_no_memory(&mib, act, 60));
 }

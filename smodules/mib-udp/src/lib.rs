@@ -9,10 +9,11 @@
 
 use kernel_net::socket::{EndpointIndex, Protocol};
 use kernel_net::{Numbers, Owners, Socket, owners, protocol_numbers, sockets};
+use mib_kit::values::wrapped;
 use mib_kit::{Cache, Column, Inet, Mib, Part, Rows, Scalars, Served, Source, Table, mib_module};
 use roles::mib::MibError;
+use roles::varbind::VarValue;
 use roles::varbind::VarValue::{Counter32, Counter64, Gauge32, Integer, IpAddress};
-use roles::varbind::{ErrorStatus, VarValue};
 use s_sdk::{Activity, Host, Module, Refusal};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -74,9 +75,8 @@ fn both(numbers: &Numbers, name: &str) -> Option<u64> {
     of("Udp").map(|v4| v4.wrapping_add(of("Udp6").unwrap_or(0)))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a 32-bit counter is the lower half")]
 fn counter<'a>(numbers: &Numbers, name: &str) -> Option<VarValue<'a>> {
-    both(numbers, name).map(|number| Counter32(number as u32))
+    both(numbers, name).map(|number| Counter32(wrapped(number)))
 }
 
 impl Endpoints {
@@ -157,15 +157,10 @@ impl Served for UdpMib {
     ) -> Result<T, MibError> {
         let made = |_: Option<&View>| {
             let (numbers, endpoints) = (self.numbers.part(), self.endpoints.part());
-            Ok::<_, MibError>(View { numbers, endpoints })
+            Ok(View { numbers, endpoints })
         };
-        let view = self.cache.of(act, || self.host.now(), made)?;
-        let answered = answer(&view)?;
-        // What could not be read is no empty table.
-        match view.numbers.failed() || view.endpoints.failed() {
-            true => Err(MibError { status: ErrorStatus::GenErr, index: 0, call: 0 }),
-            false => Ok(answered),
-        }
+        let failed = |view: &View| view.numbers.failed() || view.endpoints.failed();
+        self.cache.answer(act, || self.host.now(), made, failed, answer)
     }
 
     fn now(&self) -> Duration {

@@ -7,8 +7,7 @@ mod asked;
 #[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
 
-use asked::{binds, get, set};
-use hosted::{host, serve};
+use asked::{binds, get, hosting, set, walk_takes_no_memory};
 use roles::contract::mib::suite;
 use roles::mib::{MibAccess, MibAccessProxy, Walk};
 use roles::varbind::VarValue::{Counter64, Gauge32, Integer, IpAddress};
@@ -20,10 +19,7 @@ use std::net::UdpSocket;
 const UDP: [u32; 7] = [1, 3, 6, 1, 2, 1, 7];
 
 fn asked(test: impl Fn(MibAccessProxy, &Activity)) {
-    let (runtime, control) = host();
-    serve(&control, "mib.udp", &mib_udp::S_MODULE);
-    let mut worker = runtime.worker();
-    test(runtime.proxy("mib.udp").unwrap(), &worker.activity());
+    hosting(&[("mib.udp", &mib_udp::S_MODULE)], test);
 }
 
 fn name(rest: &[&[u32]]) -> Vec<u32> {
@@ -101,15 +97,5 @@ fn nothing_can_be_written() {
 
 #[test]
 fn warm_answers_take_no_memory() {
-    asked(|mib, act| {
-        let names = binds(&[(&[1, 3], VarValue::Unspecified)]);
-        let mut answers = VarBinds::new();
-        let mut ask = || {
-            answers.clear();
-            let walk = Walk { which: Span::new(0, 1), repetitions: 50 };
-            mib.get_next(act, b"", &names, walk, &[], &mut answers).unwrap();
-        };
-        ask();
-        assert_eq!(allocation_counter::measure(ask).count_total, 0);
-    });
+    asked(|mib, act| walk_takes_no_memory(&mib, act, 50));
 }

@@ -6,7 +6,8 @@
 
 use mib_kit::syntax::octets;
 use mib_kit::{
-    Column, Creation, Implied, Mib, Octets, RowStatus, Rows, StorageType, Syntax, Table,
+    Column, Implied, Managed, Mib, Octets, RowStatus, Rows, StorageType, Syntax, Table,
+    storage_and_status,
 };
 use roles::community::MAX_COMMUNITY;
 use roles::settings::{Community, CommunitySettings};
@@ -23,9 +24,6 @@ pub(crate) const CONTEXT_ENGINE_ID: u32 = 4;
 /// What a configured row with sources shows as its snmpCommunityTransportTag: sources are networks, which
 /// no tag can say, and an empty tag would say that there are none.
 const SOURCES_TAG: &[u8] = b"configured-sources";
-
-/// StorageType: a SET makes no row that another SET could not remove.
-const STORAGE: Syntax = Syntax::Enumeration(&[2, 3]);
 
 /// snmpCommunityIndex.
 pub(crate) type Index = Implied<Octets>;
@@ -103,19 +101,9 @@ impl Row {
         }
     }
 
-    /// RFC 3584 §5.3, snmpCommunityStatus: what must be there before the row is active.
-    fn is_complete(&self) -> bool {
-        self.community.is_some() && !self.security_name.is_empty()
-    }
-
     /// Whether a SET can have made it: what is kept may have been written by anybody.
     fn is_from_a_set(&self) -> bool {
-        let settled = match self.status {
-            RowStatus::Active | RowStatus::NotInService => self.is_complete(),
-            RowStatus::NotReady => true,
-            RowStatus::CreateAndGo | RowStatus::CreateAndWait | RowStatus::Destroy => false,
-        };
-        settled
+        self.status.is_settled(self.is_complete())
             && !self.is_configured()
             && (1..=32).contains(&self.index.len())
             && self.community.as_ref().is_none_or(|community| community.len() <= MAX_COMMUNITY)
@@ -126,6 +114,15 @@ impl Row {
 
     fn key(&self) -> Index {
         Implied(Octets(self.index.clone().into_bytes()))
+    }
+}
+
+impl Managed for Row {
+    storage_and_status!();
+
+    /// RFC 3584 §5.3, snmpCommunityStatus: what must be there before the row is active.
+    fn is_complete(&self) -> bool {
+        self.community.is_some() && !self.security_name.is_empty()
     }
 }
 
@@ -186,7 +183,7 @@ const COLUMNS: &[Column<Row>] = &[
         },
         Syntax::Octets(0, MAX_COMMUNITY),
         |row, value| {
-            row.community = octets(value).map(<[u8]>::to_vec);
+            row.community = Some(octets(value)?.to_vec());
             Ok(())
         },
     ),
@@ -198,7 +195,7 @@ const COLUMNS: &[Column<Row>] = &[
         },
         Syntax::AdminString(1, 32),
         |row, value| {
-            let name = octets(value).unwrap_or_default().to_vec();
+            let name = octets(value)?.to_vec();
             row.security_name = String::from_utf8(name).map_err(|_| ErrorStatus::WrongValue)?;
             Ok(())
         },
@@ -215,7 +212,7 @@ const COLUMNS: &[Column<Row>] = &[
         |row| Some(VarValue::Octets(&row.context_name)),
         Syntax::AdminString(0, 32),
         |row, value| {
-            row.context_name = octets(value).unwrap_or_default().to_vec();
+            row.context_name = octets(value)?.to_vec();
             Ok(())
         },
     ),
@@ -226,28 +223,12 @@ const COLUMNS: &[Column<Row>] = &[
         // Off-spec: a tag would let messages in from the addresses of snmpTargetAddrTable that have it. This
         // module does not see that table, and a restriction that has no effect must not be accepted.
         |_, value| match octets(value) {
-            Some(b"") => Ok(()),
+            Ok(b"") => Ok(()),
             _ => Err(ErrorStatus::InconsistentValue),
         },
     ),
-    Column::writable(
-        7,
-        |row| Some(row.storage.value()),
-        STORAGE,
-        |row, value| {
-            row.storage = StorageType::from_value(value)?;
-            Ok(())
-        },
-    ),
-    Column::writable(
-        8,
-        |row| Some(row.status.value()),
-        Syntax::RowStatus,
-        |row, value| {
-            row.status = RowStatus::from_value(value)?;
-            Ok(())
-        },
-    ),
+    Column::storage(7, Syntax::REMOVABLE),
+    Column::status(8),
 ];
 
 /// SNMP-COMMUNITY-MIB, but for the table of target addresses.
@@ -257,12 +238,7 @@ const COLUMNS: &[Column<Row>] = &[
 pub(crate) fn mib() -> Result<Mib<Config, Config>, Refusal> {
     let table = Table::new(ENTRY, COLUMNS, |config: &Config| &config.rows)
         .writable(|config: &Config| &config.rows, |config| &mut config.rows)
-        .creatable(Creation {
-            create: Row::new,
-            status: |row| &mut row.status,
-            complete: Row::is_complete,
-            storage: |row| row.storage,
-        });
+        .creatable(Row::new);
     Mib::of(&[&[1, 3, 6, 1, 6, 3, 18, 1, 1]])
         .described(&[(
             &[1, 3, 6, 1, 6, 3, 18, 2, 1, 1],

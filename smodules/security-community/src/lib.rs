@@ -20,10 +20,9 @@ use roles::settings::{self, CommunitySettings, Persistence, Settings};
 use roles::varbind::{ErrorStatus, VarValue};
 use s_sdk::error::CallErrorKind;
 use s_sdk::{
-    Activity, Buf, CallError, CarriesState, Full, Host, Level, Module, Refusal, State, s_module,
+    Activity, Buf, CallError, CarriesState, Host, Level, Module, Refusal, State, s_module,
 };
 use source::Address;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use table::Table;
@@ -187,10 +186,7 @@ impl Served for Communities {
 
 impl Settings for Communities {
     fn check(&self, _act: &Activity, document: &[u8], out: &mut Buf) -> Result<u32, CallError> {
-        match read(document) {
-            Ok(_) => Ok(0),
-            Err(problems) => Ok(tell(&problems, out)?),
-        }
+        settings::report(&read(document), out)
     }
 
     fn apply(&self, act: &Activity, document: &[u8], out: &mut Buf) -> Result<u32, CallError> {
@@ -198,20 +194,13 @@ impl Settings for Communities {
         let configure = |settings: CommunitySettings| {
             self.change(|config| config.configure(&settings, &engine_id))
         };
-        match read(document).and_then(configure) {
-            Ok(()) => Ok(0),
-            Err(problems) => Ok(tell(&problems, out)?),
-        }
+        settings::report(&read(document).and_then(configure), out)
     }
 }
 
 impl Persistence for Communities {
     fn revision(&self, _act: &Activity) -> Result<u64, CallError> {
-        Ok(self.revision.of(&self.config, |config| {
-            let mut hash = DefaultHasher::new();
-            settings::write(&config.kept(false)).hash(&mut hash);
-            hash.finish()
-        }))
+        Ok(self.revision.of(&self.config, |config| settings::write(&config.kept(false))))
     }
 
     fn save(&self, _act: &Activity, kept: &mut Buf) -> Result<(), CallError> {
@@ -272,13 +261,4 @@ fn read(document: &[u8]) -> Result<CommunitySettings, Vec<String>> {
         vec![format!("the document is not that of the communities ({error}): configure them anew")]
     })?;
     Table::of(settings.clone()).map(|_| settings)
-}
-
-/// Appends problems, a line each, and answers how many there are.
-fn tell(problems: &[String], out: &mut Buf) -> Result<u32, Full> {
-    for problem in problems {
-        out.append(problem.as_bytes())?;
-        out.push(b'\n')?;
-    }
-    Ok(u32::try_from(problems.len()).unwrap_or(u32::MAX))
 }

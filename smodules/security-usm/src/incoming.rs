@@ -163,11 +163,9 @@ impl Usm {
             block: privacy.map(|key| key.found.numbers.block_length as usize),
         };
         let largest = frame.largest_scoped_pdu(header.max_message_size as usize);
-        let kept = act.keep(asked)?;
-        place.asked = Some(kept);
         Ok(Accepted {
             max_response_size: u32::try_from(largest).unwrap_or(u32::MAX),
-            state: kept.of(),
+            state: act.keep(asked)?.of(),
         })
     }
 
@@ -196,7 +194,7 @@ impl Usm {
 
     /// Whether the protocols that a user waited for have modules now.
     #[cold]
-    fn has_come(&self, act: &Activity, user: &ActiveUser) -> bool {
+    pub(crate) fn has_come(&self, act: &Activity, user: &ActiveUser) -> bool {
         let protocols = Protocols::new(&self.host, act);
         let (auth, privacy) = {
             let users = self.users.state();

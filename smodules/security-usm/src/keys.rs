@@ -3,7 +3,7 @@
 //! It computes nothing itself and keeps nothing: the snapshot keeps the keys. Invariant: every copy of a
 //! key that is made on the way is wiped.
 
-use crate::users::{Secret, UserRow, index_order};
+use crate::users::{Derived, Secret, UserRow, Users, index_order};
 use crate::{Asked, MAX_KEY, MAX_NAME};
 use mib_kit::RowStatus;
 use roles::auth::{AuthError, AuthParameters, AuthProtocol, AuthProtocolProxy, MAX_PREPARED_KEY};
@@ -170,12 +170,25 @@ impl<'a> Protocols<'a> {
         None
     }
 
-    /// The active users of a table. Where a row had a password it has the key afterwards.
-    pub(crate) fn activate<'r>(
-        &self,
-        rows: impl Iterator<Item = &'r mut UserRow>,
-    ) -> Vec<ActiveUser> {
-        let active = rows.filter(|row| row.status == RowStatus::Active);
+    /// The active users of a table. Where a row had a password it has the key afterwards, and where a SET
+    /// had changed that, the changed one.
+    pub(crate) fn activate(&self, users: &mut Users) -> Vec<ActiveUser> {
+        let active = self.activate_rows(users);
+        let is_another = users.settle(|row| {
+            let wanted = (&row.engine_id[..], &row.name[..]);
+            let at =
+                active.binary_search_by(|user| index_order((&user.engine_id, &user.name), wanted));
+            let user = at.ok().and_then(|at| active.get(at));
+            Derived {
+                auth: user.is_some_and(|user| user.auth.ready().is_some()),
+                privacy: user.is_some_and(|user| user.privacy.ready().is_some()),
+            }
+        });
+        if is_another { self.activate_rows(users) } else { active }
+    }
+
+    fn activate_rows(&self, users: &mut Users) -> Vec<ActiveUser> {
+        let active = users.rows.values_mut().filter(|row| row.status == RowStatus::Active);
         active
             .filter(|row| row.name.len() <= MAX_NAME)
             .map(|row| {

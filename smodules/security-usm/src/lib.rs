@@ -27,6 +27,7 @@ pub mod users;
 pub mod window;
 
 use keys::Snapshot;
+use mib_kit::syntax::first_number;
 use mib_kit::{Mib, Revision, Store};
 use roles::engine::{Engine, EngineProxy};
 use roles::privacy::EngineTime;
@@ -36,8 +37,7 @@ use roles::security::{
 };
 use s_sdk::error::CallErrorKind;
 use s_sdk::{
-    Activity, Buf, CallError, CarriesState, Handle, Host, Level, Module, Plain, Refusal, State,
-    s_module,
+    Activity, Buf, CallError, CarriesState, Host, Module, Plain, Refusal, State, s_module,
 };
 use scratch::Pool;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,8 +75,6 @@ pub(crate) struct Place {
     seen: Option<Arc<Snapshot>>,
     salt: Buf,
     mac: Buf,
-    /// What the last message of the lane left in its activity.
-    asked: Option<Handle<Asked>>,
 }
 
 /// What an answer needs of its request (RFC 3414 §3.2 steps 2 and 10: cachedSecurityData). The keys are in
@@ -104,7 +102,7 @@ pub(crate) struct Asked {
 pub struct UsmState {
     /// The users, with their keys.
     pub users: Vec<UserRow>,
-    /// Configured users whom a SET has changed, of a configuration that has not come yet.
+    /// Configured users as SETs have changed them, who wait for their configuration or for a module.
     pub changed: Vec<UserRow>,
     /// usmUserSpinLock.
     pub spin_lock: i32,
@@ -155,13 +153,13 @@ impl Usm {
         // activities that wait for the lock.
         for _attempt in 0..16 {
             let seen = self.users.state();
-            let mut rows = seen.rows.clone();
-            let active = keys::Protocols::new(&self.host, act).activate(rows.values_mut());
+            let mut users = Users::clone(&seen);
+            let active = keys::Protocols::new(&self.host, act).activate(&mut users);
             let mut snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
             // With keys where passwords were it is the same table.
-            let is_restated = !rows.values().eq(seen.rows());
+            let is_restated = !users.rows().eq(seen.rows()) || users.changed != seen.changed;
             let is_present = match is_restated {
-                true => self.users.restate(&seen, Users { rows, ..Users::clone(&seen) }),
+                true => self.users.restate(&seen, users),
                 false => Arc::ptr_eq(&seen, &self.users.state()),
             };
             if !is_present {
@@ -210,15 +208,6 @@ impl Usm {
             self.generation.store(0, Ordering::Release);
         }
         renewed
-    }
-
-    /// Who sent the message that this activity serves, if it came through this security model.
-    pub(crate) fn requester(&self, act: &Activity) -> Option<Asked> {
-        // A handle finds what this very activity kept, or nothing, whoever left it in the place.
-        let recalled = |place: &Place| place.asked.and_then(|asked| act.recall(asked).ok());
-        let mut found = self.pool.with(act, |place| recalled(place));
-        self.pool.each_free(|place| found = found.or_else(|| recalled(place)));
-        found
     }
 }
 
@@ -270,12 +259,7 @@ impl SecurityModel for Usm {
 impl Module for Usm {
     fn init(host: Host) -> Result<Self, Refusal> {
         let engine = host.lookup("engine").map_err(|error| Refusal(format!("engine: {error}")))?;
-        // RFC 2579: a TestAndIncr begins anew somewhere else, so that no manager takes it for its own.
-        let mut random = [0; 4];
-        if let Err(error) = host.random(&mut random) {
-            host.log(Level::Warning, &format!("usmUserSpinLock begins at 0: {error}"));
-        }
-        let spin_lock = i32::from_be_bytes(random) & i32::MAX;
+        let spin_lock = first_number(host, "usmUserSpinLock");
         Ok(Usm {
             host,
             engine,

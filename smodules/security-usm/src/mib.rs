@@ -8,15 +8,15 @@ use crate::Usm;
 use crate::key_change::{NoChange, new_key};
 use crate::keys::Protocols;
 use crate::users::{Index, Secret, UserRow, Users};
-use mib_kit::syntax::{integer, octets, test_and_increment};
+use mib_kit::syntax::{integer, octets};
 use mib_kit::{
-    Column, Creation, Index as _, Mib, RowStatus, Scalars, Served, StorageType, Store, Syntax,
-    Table, Written, WrittenCell, mib_access,
+    Column, Index as _, Mib, RowStatus, Scalars, Served, StorageType, Store, Syntax, Table,
+    Written, WrittenCell, mib_access,
 };
 use roles::auth::AuthProtocol;
 use roles::mib::MibError;
 use roles::settings::KeyForm;
-use roles::varbind::{ErrorStatus, VarValue};
+use roles::varbind::{ErrorStatus, VarValue, security_model};
 use s_sdk::{Activity, Buf, Refusal};
 use std::time::Duration;
 use zeroize::{Zeroize, Zeroizing};
@@ -74,37 +74,16 @@ const COLUMNS: &[Column<UserRow>] = &[
         |row| Some(VarValue::Octets(&row.public)),
         Syntax::Octets(0, 32),
         |row, value| {
-            row.public = octets(value).unwrap_or_default().to_vec();
+            row.public = octets(value)?.to_vec();
             Ok(())
         },
     ),
-    Column::writable(
-        12,
-        |row| Some(row.storage.value()),
-        // A SET makes no row that another SET could not remove: wrongValue (RFC 3414 §5).
-        Syntax::Enumeration(&[2, 3]),
-        |row, value| {
-            row.storage = StorageType::from_value(value)?;
-            Ok(())
-        },
-    ),
-    Column::writable(
-        STATUS,
-        |row| Some(row.status.value()),
-        Syntax::RowStatus,
-        |row, value| {
-            row.status = RowStatus::from_value(value)?;
-            Ok(())
-        },
-    ),
+    // A SET makes no row that another SET could not remove: wrongValue (RFC 3414 §5).
+    Column::storage(12, Syntax::REMOVABLE),
+    Column::status(STATUS),
 ];
 
-const SPIN_LOCK: &[Column<i32>] = &[Column::writable(
-    1,
-    |number| Some(VarValue::Integer(*number)),
-    Syntax::TEST_AND_INCR,
-    test_and_increment,
-)];
+const SPIN_LOCK: &[Column<i32>] = &[Column::test_and_incr(1)];
 
 /// The MIB.
 ///
@@ -113,12 +92,7 @@ const SPIN_LOCK: &[Column<i32>] = &[Column::writable(
 pub(crate) fn mib() -> Result<Mib<Users, Users>, Refusal> {
     let table = Table::new(ENTRY, COLUMNS, |users: &Users| &users.rows)
         .writable(|users: &Users| &users.rows, |users| &mut users.rows)
-        .creatable(Creation {
-            create: UserRow::made,
-            status: |row| &mut row.status,
-            complete: UserRow::is_complete,
-            storage: |row| row.storage,
-        });
+        .creatable(UserRow::made);
     Mib::of(&[USER])
         .described(&[(
             &[1, 3, 6, 1, 6, 3, 15, 2, 1, 1],
@@ -169,7 +143,8 @@ impl Served for Usm {
             }
             let Some(row) = draft.rows.get_mut(index) else { continue };
             let was = before.rows.get(index);
-            let change = Change { usm: self, act, protocols: &protocols, before, was };
+            let requester = written.requester();
+            let change = Change { requester, act, protocols: &protocols, before, was };
             let of_row: Vec<_> = cells.iter().filter(|cell| cell.index == *index).collect();
             change.conclude(row, &of_row)?;
         }
@@ -187,7 +162,7 @@ impl Served for Usm {
 
 /// A row that a SET writes to.
 struct Change<'a> {
-    usm: &'a Usm,
+    requester: (u32, &'a [u8]),
     act: &'a Activity,
     protocols: &'a Protocols<'a>,
     before: &'a Users,
@@ -208,6 +183,7 @@ impl Change<'_> {
         if self.was.is_some_and(|was| was.storage == StorageType::ReadOnly) {
             return cells.first().map_or(Ok(()), |cell| refused(ErrorStatus::NotWritable, cell));
         }
+        of(PRIV_PROTOCOL).chain(of(AUTH_PROTOCOL)).try_for_each(|cell| self.is_known(cell))?;
         if row.is_configured {
             cells.iter().try_for_each(|cell| self.may_change_configured(cell))?;
         }
@@ -242,7 +218,7 @@ impl Change<'_> {
         let stays = match cell.column {
             CLONE_FROM | AUTH_KEY_CHANGE | OWN_AUTH_KEY_CHANGE | PRIV_KEY_CHANGE
             | OWN_PRIV_KEY_CHANGE | PUBLIC => true,
-            STATUS => integer(cell.value) == Some(RowStatus::Active as i32),
+            STATUS => integer(cell.value) == Ok(RowStatus::Active as i32),
             AUTH_PROTOCOL | PRIV_PROTOCOL => self.was.is_some_and(|was| {
                 let (now, none) = match cell.column {
                     AUTH_PROTOCOL => (&was.auth_protocol, NO_AUTH),
@@ -253,6 +229,25 @@ impl Change<'_> {
             _ => false,
         };
         if stays { Ok(()) } else { refused(ErrorStatus::InconsistentValue, cell) }
+    }
+
+    /// "If a set operation tries to set the value for an unknown or unsupported protocol, then a 'wrongValue'
+    /// error must be returned": whatever else is wrong with it, and though the row has another one.
+    fn is_known(&self, cell: &Cell<'_>) -> Result<(), MibError> {
+        let VarValue::Oid(wanted) = cell.value else {
+            return refused(ErrorStatus::WrongType, cell);
+        };
+        let is_known = if cell.column == AUTH_PROTOCOL {
+            // What the row has stays known while its module is away.
+            wanted == NO_AUTH
+                || self.was.is_some_and(|was| was.auth_protocol == wanted)
+                || self.protocols.auth(wanted).is_some()
+        } else {
+            wanted == NO_PRIV
+                || self.was.is_some_and(|was| was.priv_protocol == wanted)
+                || self.protocols.privacy(wanted).is_some()
+        };
+        if is_known { Ok(()) } else { refused(ErrorStatus::WrongValue, cell) }
     }
 
     /// usmUserCloneFrom: "The first time an instance of this object is set by a management operation (either
@@ -322,13 +317,6 @@ impl Change<'_> {
         if self.was.is_some() {
             return refused(ErrorStatus::InconsistentValue, cell);
         }
-        let offered = match is_auth {
-            true => self.protocols.auth(wanted).is_some(),
-            false => self.protocols.privacy(wanted).is_some(),
-        };
-        if !offered {
-            return refused(ErrorStatus::WrongValue, cell);
-        }
         // "The value will be overwritten/set when a set operation is performed on the corresponding instance
         // of usmUserCloneFrom": which may be this very one.
         if !row.is_cloned {
@@ -342,8 +330,8 @@ impl Change<'_> {
     /// match the usmUserName that indexes the row", "the USM security model must be used", and "this can
     /// only be done once the row is active".
     fn is_requester(&self, row: &UserRow, cell: &Cell<'_>) -> Result<(), MibError> {
-        let requester = self.usm.requester(self.act);
-        if requester.is_none_or(|asked| asked.name() != row.name) {
+        // In this model the security name is the user's name.
+        if self.requester != (security_model::USM, &row.name) {
             return refused(ErrorStatus::NoAccess, cell);
         }
         match self.was.is_some_and(|was| was.status == RowStatus::Active) {
@@ -375,7 +363,7 @@ impl Change<'_> {
             false => self.protocols.privacy(protocol).ok_or(absent)?.numbers.key_length,
         };
         let old = if is_auth { &row.auth } else { &row.privacy };
-        if old.form != KeyForm::Localized {
+        if old.form != KeyForm::Localized || self.before.is_unsettled(row) {
             return Err(absent);
         }
         // Also for privacy: "the hash algorithm used by the user's usmUserAuthProtocol".

@@ -5,6 +5,8 @@
 
 use crate::keys::{AuthKey, PrivKey, Protocols};
 use crate::size::{self, Frame};
+use crate::users::{StorageType, UserRow, Users};
+use crate::window::RemoteEngine;
 use crate::{Asked, Place, Usm};
 use roles::auth::{AuthErrorKind, AuthProtocol};
 use roles::engine::Engine;
@@ -15,6 +17,9 @@ use roles::security::{
 use roles::varbind::{SecurityLevel, Span};
 use s_sdk::{Activity, Buf};
 use s_wire::ber::{self, Encode, Writer, tag};
+
+/// So many rows are derived for other engines. Anybody who answers a discovery has one made.
+pub const MOST_DERIVED: usize = 256;
 
 /// Who sends, as whom, and with what.
 struct Sender<'a> {
@@ -109,6 +114,11 @@ impl Usm {
         }
         // Step 1 b.
         let unknown = SecurityErrorKind::UnknownUserName;
+        if level != SecurityLevel::NoAuthNoPriv {
+            // This engine's user first: the keys for other engines are derived from his.
+            self.catch_up(act, own_engine_id, name, place)?;
+            self.catch_up(act, engine_id, name, place)?;
+        }
         if self.look(act, place)?.find(engine_id, name).is_none() {
             self.localize_for(act, engine_id, name)?;
         }
@@ -125,6 +135,23 @@ impl Usm {
         out.write(Sender { engine_id, clock, name, auth, privacy })
     }
 
+    /// Makes a user's keys where they waited for a module that has come since.
+    fn catch_up(
+        &self,
+        act: &Activity,
+        engine_id: &[u8],
+        name: &[u8],
+        place: &mut Place,
+    ) -> Result<(), SecurityError> {
+        let waits = self.look(act, place)?.find(engine_id, name).is_some_and(|(_, user)| {
+            (user.auth.is_waiting() || user.privacy.is_waiting()) && self.has_come(act, user)
+        });
+        if waits {
+            self.renew(act)?;
+        }
+        Ok(())
+    }
+
     /// Adds a user of this engine to another one, whose key can be derived from the same password.
     #[cold]
     fn localize_for(
@@ -139,9 +166,37 @@ impl Usm {
             users.get(own_engine_id, name).and_then(|row| row.at_engine(engine_id))
         };
         if let Some(row) = there {
-            self.change_users(act, |users| users.put(row))?;
+            let heard = self.engines().rows().to_vec();
+            self.change_users(act, |users| {
+                make_room(users, own_engine_id, &heard);
+                users.put(row);
+            })?;
         }
         Ok(())
+    }
+}
+
+/// Takes out a row that was derived for another engine where there are too many of them: of an engine that
+/// never proved itself, or has not for longest. Nothing is lost by that, because whoever is told something
+/// there again has it derived again.
+fn make_room(users: &mut Users, own_engine_id: &[u8], heard: &[RemoteEngine]) {
+    let derived = |row: &&UserRow| {
+        row.storage == StorageType::Volatile
+            && users.get(own_engine_id, &row.name).is_some_and(|own| {
+                let again = own.at_engine(&row.engine_id);
+                let (auth, privacy) = (row.auth.clone(), row.privacy.clone());
+                again.is_some_and(|again| **row == UserRow { auth, privacy, ..again })
+            })
+    };
+    let derived: Vec<&UserRow> = users.rows().filter(derived).collect();
+    let proven_at = |row: &&UserRow| {
+        let engine = heard.iter().find(|engine| engine.engine_id == row.engine_id);
+        engine.map(|engine| engine.at_nanoseconds)
+    };
+    if derived.len() >= MOST_DERIVED
+        && let Some(least) = derived.into_iter().min_by_key(proven_at).map(UserRow::index)
+    {
+        users.rows.remove(&least);
     }
 }
 

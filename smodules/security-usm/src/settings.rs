@@ -10,7 +10,6 @@ use roles::settings::{KeyForm, Persistence, Settings, User, UsmSettings};
 use s_sdk::value::Field;
 use s_sdk::{Activity, Buf, CallError};
 use std::fmt::Write;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use zeroize::Zeroizing;
 
 /// RFC 3414 §11.2: a password has at least so many octets.
@@ -32,9 +31,6 @@ impl Settings for Usm {
     fn apply(&self, act: &Activity, document: &[u8], problems: &mut Buf) -> Result<u32, CallError> {
         let (rows, found) = self.read(act, document)?;
         if found.lines.is_empty() {
-            let mut rows = rows;
-            // Derived here, because what was changed since is told by the keys.
-            Protocols::new(&self.host, act).activate(rows.iter_mut());
             self.change_users(act, |users| users.configure(rows))?;
         }
         found.answer(problems)
@@ -43,11 +39,7 @@ impl Settings for Usm {
 
 impl Persistence for Usm {
     fn revision(&self, _act: &Activity) -> Result<u64, CallError> {
-        Ok(self.revision.of(&self.users, |users| {
-            let mut hash = DefaultHasher::new();
-            document(users).hash(&mut hash);
-            hash.finish()
-        }))
+        Ok(self.revision.of(&self.users, document))
     }
 
     fn save(&self, _act: &Activity, kept: &mut Buf) -> Result<(), CallError> {

@@ -7,7 +7,7 @@
 //! every configuration.
 
 pub use mib_kit::StorageType;
-use mib_kit::{Octets, RowStatus, Rows};
+use mib_kit::{Managed, Octets, RowStatus, Rows, storage_and_status};
 use roles::settings::KeyForm;
 use s_sdk::value::Field;
 use std::cmp::Ordering;
@@ -117,21 +117,9 @@ impl UserRow {
         (Octets(self.engine_id.clone()), Octets(self.name.clone()))
     }
 
-    /// RFC 3414 §5, usmUserStatus: a user who has keys has his own before he is active.
-    pub(crate) fn is_complete(&self) -> bool {
-        let whole = |protocol: &[u32], has_own| protocol.is_empty() || has_own;
-        whole(&self.auth_protocol, self.has_own_auth)
-            && whole(&self.priv_protocol, self.has_own_priv)
-    }
-
     /// Whether a SET can have made it, or can have changed it: what is kept may be anybody's.
     fn is_possible(&self) -> bool {
-        let settled = match self.status {
-            RowStatus::Active | RowStatus::NotInService => self.is_configured || self.is_complete(),
-            RowStatus::NotReady => true,
-            RowStatus::CreateAndGo | RowStatus::CreateAndWait | RowStatus::Destroy => false,
-        };
-        settled
+        self.status.is_settled(self.is_configured || self.is_complete())
             && ENGINE_ID.contains(&self.engine_id.len())
             && NAME.contains(&self.name.len())
             && (self.is_configured || self.storage.may_become(StorageType::NonVolatile))
@@ -174,25 +162,63 @@ impl UserRow {
     }
 
     /// Takes over what a SET has changed of the same row, where the configuration still brings what was
-    /// changed; the keys of both are derived.
-    fn change_as(&mut self, changed: &UserRow) {
+    /// changed: of each key once it is derived, because only then can the two be compared. Answers whether a
+    /// key is another one now.
+    fn change_as(&mut self, changed: &mut UserRow, derived: Derived) -> bool {
         let is_same = self.auth_protocol == changed.auth_protocol
             && self.priv_protocol == changed.priv_protocol;
         if !is_same {
-            return;
+            (changed.auth_replaced, changed.priv_replaced) = (Secret::NONE, Secret::NONE);
+            changed.public.clear();
+            return false;
         }
-        self.public.clone_from(&changed.public);
+        if !changed.public.is_empty() {
+            self.public = std::mem::take(&mut changed.public);
+        }
         let Self { auth, auth_master, auth_replaced, privacy, priv_master, priv_replaced, .. } =
             self;
-        for (key, master, replaced, theirs, their_replaced) in [
-            (auth, auth_master, auth_replaced, &changed.auth, &changed.auth_replaced),
-            (privacy, priv_master, priv_replaced, &changed.privacy, &changed.priv_replaced),
+        let mut is_another = false;
+        for (is_derived, key, master, replaced, theirs, their_replaced) in [
+            (
+                derived.auth,
+                auth,
+                auth_master,
+                auth_replaced,
+                &changed.auth,
+                &mut changed.auth_replaced,
+            ),
+            (
+                derived.privacy,
+                privacy,
+                priv_master,
+                priv_replaced,
+                &changed.privacy,
+                &mut changed.priv_replaced,
+            ),
         ] {
-            if their_replaced.form != KeyForm::None && key == their_replaced {
-                *replaced = std::mem::replace(key, theirs.clone());
+            if !is_derived || their_replaced.form == KeyForm::None {
+                continue;
+            }
+            let their_replaced = std::mem::replace(their_replaced, Secret::NONE);
+            if *key == their_replaced {
+                *key = theirs.clone();
                 *master = Secret::NONE;
+                *replaced = their_replaced;
+                is_another = true;
             }
         }
+        is_another
+    }
+}
+
+impl Managed for UserRow {
+    storage_and_status!();
+
+    /// RFC 3414 §5, usmUserStatus: a user who has keys has his own before he is active.
+    fn is_complete(&self) -> bool {
+        let whole = |protocol: &[u32], has_own| protocol.is_empty() || has_own;
+        whole(&self.auth_protocol, self.has_own_auth)
+            && whole(&self.priv_protocol, self.has_own_priv)
     }
 }
 
@@ -216,13 +242,22 @@ pub fn index_order(one: (&[u8], &[u8]), other: (&[u8], &[u8])) -> Ordering {
         .then_with(|| one.1.cmp(other.1))
 }
 
+/// Which keys of a row are what messages are proven with, and no longer what the configuration says.
+#[derive(Clone, Copy, Debug)]
+pub struct Derived {
+    /// The authentication key.
+    pub auth: bool,
+    /// The privacy key.
+    pub privacy: bool,
+}
+
 /// All users, and what SETs change besides.
 #[derive(Clone, Default)]
 pub struct Users {
     pub(crate) rows: Rows<Index, UserRow>,
     /// usmUserSpinLock.
     pub(crate) spin_lock: i32,
-    /// Configured rows that a SET has changed, of a configuration that has not come yet.
+    /// Configured rows as a SET has changed them, which wait for their configuration or for a module.
     pub(crate) changed: Vec<UserRow>,
 }
 
@@ -242,27 +277,25 @@ impl Users {
         self.rows.insert(&row.index(), row);
     }
 
-    /// Replaces all that documents brought, by rows whose keys are derived where they can be. What came by
-    /// SET stays, and wins over a row of the same index.
+    /// Replaces all that documents brought. What came by SET stays, and wins over a row of the same index;
+    /// what SETs have changed waits for [`Users::settle`].
     pub fn configure(&mut self, rows: Vec<UserRow>) {
-        let before: Vec<UserRow> = self.rows().filter(|row| row.is_configured).cloned().collect();
+        let changed = self.rows.values().filter(|row| row.is_configured && row.is_changed());
+        self.changed.extend(changed.cloned());
         self.rows.retain(|row| !row.is_configured);
-        let waiting = std::mem::take(&mut self.changed);
-        for mut row in rows {
-            if self.get(&row.engine_id, &row.name).is_some() {
-                continue;
+        for row in rows {
+            if self.get(&row.engine_id, &row.name).is_none() {
+                self.put(row);
             }
-            let same = |other: &&UserRow| {
-                other.engine_id == row.engine_id && other.name == row.name && other.is_changed()
-            };
-            if let Some(changed) = before.iter().chain(&waiting).find(same) {
-                row.change_as(changed);
-            }
-            self.put(row);
         }
+        // A user whom the operator takes away takes his changes with him.
+        let rows = &self.rows;
+        self.changed
+            .retain(|changed| rows.get(&changed.index()).is_some_and(|row| row.is_configured));
     }
 
-    /// Replaces all that came by SET; false if it cannot have, and then nothing has changed.
+    /// Replaces all that came by SET; false if it cannot have, and then nothing has changed. What SETs have
+    /// changed waits for [`Users::settle`].
     pub fn restore(&mut self, rows: Vec<UserRow>) -> bool {
         let possible = rows.iter().all(UserRow::is_possible);
         if possible {
@@ -270,15 +303,31 @@ impl Users {
             let (changed, made) = rows.into_iter().partition(|row| row.is_configured);
             self.changed = changed;
             made.into_iter().for_each(|row| self.put(row));
-            // Where the configuration is there already, it is changed as it was.
-            for changed in std::mem::take(&mut self.changed) {
-                match self.rows.get_mut(&changed.index()).filter(|row| row.is_configured) {
-                    Some(row) => row.change_as(&changed),
-                    None => self.changed.push(changed),
-                }
-            }
         }
         possible
+    }
+
+    /// Changes configured rows as SETs had changed them, as far as keys are derived. The rest waits: for the
+    /// configuration, or for the module of a protocol. Answers whether a key is another one now.
+    pub fn settle(&mut self, derived: impl Fn(&UserRow) -> Derived) -> bool {
+        let mut is_another = false;
+        for changed in &mut self.changed {
+            let row = self.rows.get_mut(&changed.index()).filter(|row| row.is_configured);
+            let Some(row) = row else { continue };
+            let derived = derived(row);
+            is_another |= row.change_as(changed, derived);
+        }
+        let rows = &self.rows;
+        let waits = |changed: &UserRow| {
+            changed.is_changed() || rows.get(&changed.index()).is_none_or(|row| !row.is_configured)
+        };
+        self.changed.retain(waits);
+        is_another
+    }
+
+    /// Whether it is not known yet which keys a configured row has.
+    pub(crate) fn is_unsettled(&self, row: &UserRow) -> bool {
+        self.changed.iter().any(|changed| changed.index() == row.index())
     }
 
     /// What outlasts the process.
@@ -374,7 +423,11 @@ mod tests {
         });
         let kept = users.to_keep();
         let has = |users: &Users| users.get(b"engine", b"user").unwrap().auth.octets[0];
-        users.configure(vec![documented(1)]);
+        let configure = |users: &mut Users, octet| {
+            users.configure(vec![documented(octet)]);
+            users.settle(|_| Derived { auth: true, privacy: true })
+        };
+        assert!(configure(&mut users, 1));
         assert_eq!((has(&users), users.to_keep().len()), (2, 1), "the same configuration again");
         for configured_first in [false, true] {
             let mut started = Users::default();
@@ -383,14 +436,14 @@ mod tests {
             }
             assert!(started.restore(kept.clone()));
             assert!(started.to_keep() == kept, "nothing is lost before the configuration comes");
-            started.configure(vec![documented(1)]);
+            assert!(configure(&mut started, 1));
             assert_eq!(has(&started), 2);
             let row = started.get(b"engine", b"user").unwrap();
             assert!(row.auth_master == Secret::NONE, "no other engine is reached by the old one");
         }
-        users.configure(vec![documented(3)]);
+        assert!(!configure(&mut users, 3));
         assert_eq!((has(&users), users.to_keep().len()), (3, 0), "the operator has the last word");
-        users.configure(vec![documented(1)]);
+        assert!(!configure(&mut users, 1));
         assert_eq!(has(&users), 1, "and a change does not come back");
     }
 

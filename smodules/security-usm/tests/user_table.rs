@@ -2,170 +2,27 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap is a failed test")]
 
+mod table;
 mod world;
 
-use roles::auth::{AuthProtocol, AuthProtocolProxy};
 use roles::contract::mib::{set_suite, suite};
-use roles::mib::{MibAccess, MibAccessProxy, MibError};
+use roles::mib::MibAccess;
 use roles::security::SecurityErrorKind;
-use roles::settings::{Persistence, PersistenceProxy};
-use roles::varbind::{ErrorStatus, Span, VarBinds, VarValue};
-use s_sdk::{Activity, Buf};
+use roles::settings::Persistence;
+use roles::varbind::{ErrorStatus, Span, VarBinds, VarValue, security_model};
+use s_sdk::Buf;
 use s_wire::{PduKind, Value};
 use security_usm::key_change::new_key;
+use table::{
+    ACTIVE, AUTH_KEY, AUTH_PROTOCOL, CLONE_FROM, CREATE_AND_GO, CREATE_AND_WAIT, DESTROY, NO_AUTH,
+    NO_PRIV, OWN_AUTH_KEY, OWN_PRIV_KEY, PRIV_KEY, PRIV_PROTOCOL, PUBLIC, SECURITY_NAME, SPIN_LOCK,
+    STATUS, STORAGE, Users, cell, template,
+};
 use world::{
     AES_128, AES_256, AUTH_PASSWORD, Ask, MD5, Manager, OWN, SHA_1, SHA_256, USERS, World, pdu,
     user,
 };
 use zeroize::Zeroizing;
-
-const ENTRY: &[u32] = &[1, 3, 6, 1, 6, 3, 15, 1, 2, 2, 1];
-const SPIN_LOCK: &[u32] = &[1, 3, 6, 1, 6, 3, 15, 1, 2, 1, 0];
-const NO_AUTH: &[u32] = &[1, 3, 6, 1, 6, 3, 10, 1, 1, 1];
-const NO_PRIV: &[u32] = &[1, 3, 6, 1, 6, 3, 10, 1, 2, 1];
-
-const SECURITY_NAME: u32 = 3;
-const CLONE_FROM: u32 = 4;
-const AUTH_PROTOCOL: u32 = 5;
-const AUTH_KEY: u32 = 6;
-const OWN_AUTH_KEY: u32 = 7;
-const PRIV_PROTOCOL: u32 = 8;
-const PRIV_KEY: u32 = 9;
-const OWN_PRIV_KEY: u32 = 10;
-const PUBLIC: u32 = 11;
-const STORAGE: u32 = 12;
-const STATUS: u32 = 13;
-
-const ACTIVE: VarValue<'_> = VarValue::Integer(1);
-const CREATE_AND_GO: VarValue<'_> = VarValue::Integer(4);
-const CREATE_AND_WAIT: VarValue<'_> = VarValue::Integer(5);
-const DESTROY: VarValue<'_> = VarValue::Integer(6);
-
-fn cell(column: u32, name: &str) -> Vec<u32> {
-    let part = |octets: &[u8]| {
-        let length = u32::try_from(octets.len()).unwrap();
-        [length].into_iter().chain(octets.iter().copied().map(u32::from)).collect::<Vec<_>>()
-    };
-    [ENTRY, &[column], &part(OWN), &part(name.as_bytes())].concat()
-}
-
-/// The table as a manager meets it, in activities of their own.
-struct Users {
-    world: World,
-    mib: MibAccessProxy,
-    kept: PersistenceProxy,
-}
-
-type Refused = (ErrorStatus, u32);
-
-impl Users {
-    fn of(world: World) -> Self {
-        let (mib, kept) = (
-            world.runtime.proxy("security.usm").unwrap(),
-            world.runtime.proxy("security.usm").unwrap(),
-        );
-        Users { world, mib, kept }
-    }
-
-    fn new() -> Self {
-        Self::of(World::new())
-    }
-
-    fn set(&self, cells: &[(Vec<u32>, VarValue<'_>)]) -> Result<(), Refused> {
-        let mut worker = self.world.runtime.worker();
-        self.set_in(&worker.activity(), cells)
-    }
-
-    fn set_in(&self, act: &Activity, cells: &[(Vec<u32>, VarValue<'_>)]) -> Result<(), Refused> {
-        let mut binds = VarBinds::new();
-        cells.iter().for_each(|(name, value)| binds.push(name, *value).unwrap());
-        let which = Span::new(0, u32::try_from(binds.len()).unwrap());
-        let refused = |error: MibError| (error.status, error.index);
-        let set = self.mib.set_check(act, b"", &binds, which).map_err(refused)?;
-        let applied = self.mib.set_apply(act, set, &binds, which).map_err(refused);
-        self.mib.set_cleanup(act, set).unwrap();
-        applied
-    }
-
-    fn get(&self, name: &[u32]) -> String {
-        let mut worker = self.world.runtime.worker();
-        let (mut names, mut answers) = (VarBinds::new(), VarBinds::new());
-        names.push_name(name).unwrap();
-        self.mib.get(&worker.activity(), b"", &names, Span::new(0, 1), &mut answers).unwrap();
-        format!("{:?}", answers.get(0).unwrap().value)
-    }
-
-    /// What changes a cloned key into the one of the manager's passwords.
-    fn changes(&self, (auth, privacy): (&[u32], &[u32]), from: (&[u8], &[u8])) -> [Vec<u8>; 2] {
-        let mut worker = self.world.runtime.worker();
-        let act = worker.activity();
-        let manager = Manager { runtime: self.world.runtime, act: &act };
-        let new_auth = manager.key(auth, AUTH_PASSWORD, OWN);
-        let new_priv = match privacy {
-            [] => Vec::new(),
-            _ => manager.priv_key((auth, privacy), OWN),
-        };
-        [(from.0, new_auth), (from.1, new_priv)]
-            .map(|(old, new)| self.change(&act, auth, old, &new))
-    }
-
-    /// RFC 3414 §5, KeyChange, as the one who requests it computes it.
-    fn change(&self, act: &Activity, auth: &[u32], old: &[u8], new: &[u8]) -> Vec<u8> {
-        let random: Vec<u8> = (1u8..).take(new.len()).collect();
-        let (mut temporary, mut delta) = (old.to_vec(), Vec::new());
-        while delta.len() < new.len() {
-            temporary = self.digest(act, auth, &[&temporary[..], &random].concat());
-            let some = new[delta.len()..].iter().zip(&temporary).map(|(a, b)| a ^ b);
-            delta.extend(some.collect::<Vec<_>>());
-        }
-        [random, delta].concat()
-    }
-
-    fn digest(&self, act: &Activity, auth: &[u32], octets: &[u8]) -> Vec<u8> {
-        let component = match auth {
-            MD5 => "auth.md5",
-            SHA_1 => "auth.sha1",
-            _ => "auth.sha2",
-        };
-        let proxy: AuthProtocolProxy = self.world.runtime.proxy(component).unwrap();
-        let mut hash = Buf::new();
-        proxy.digest(act, auth, octets, &mut hash).unwrap();
-        hash.to_vec()
-    }
-
-    /// Whether a user is let in with the manager's keys, at the level that his protocols allow.
-    fn lets_in(&self, ask: &Ask) -> Result<(), SecurityErrorKind> {
-        let mut worker = self.world.runtime.worker();
-        let act = worker.activity();
-        let request = Manager { runtime: self.world.runtime, act: &act }.ask(ask);
-        let taken = self.world.take(&act, &request);
-        taken.map(drop).map_err(|error| error.security_kind().unwrap())
-    }
-}
-
-/// A template whose passwords are not the manager's, and the localized keys that he has.
-fn template(auth: &[u32], privacy: &[u32]) -> (roles::settings::User, [Vec<u8>; 2]) {
-    let mut template = user(("template", auth, privacy));
-    (template.auth_secret, template.priv_secret) =
-        (b"another one".to_vec(), b"yet another".to_vec());
-    if privacy.is_empty() {
-        template.priv_secret.clear();
-    }
-    let world = World::empty();
-    let mut worker = world.runtime.worker();
-    let act = worker.activity();
-    let manager = Manager { runtime: world.runtime, act: &act };
-    let old_auth = manager.key(auth, b"another one", OWN);
-    let mut old_priv = manager.key(auth, b"yet another", OWN);
-    if privacy == AES_256 {
-        let users = Users::of(World::empty());
-        old_priv.extend(users.digest(&act, auth, &old_priv));
-        old_priv.truncate(32);
-    } else {
-        old_priv.truncate(16);
-    }
-    (template, [old_auth, old_priv])
-}
 
 #[test]
 fn the_contract_holds() {
@@ -204,6 +61,10 @@ fn the_contract_holds() {
                 ErrorStatus::InconsistentValue,
                 1,
             ),
+            (&one(AUTH_PROTOCOL, "alice", VarValue::Oid(MD5)), ErrorStatus::InconsistentValue, 1),
+            (&one(AUTH_PROTOCOL, "alice", VarValue::Oid(&[1, 3])), ErrorStatus::WrongValue, 1),
+            (&one(AUTH_PROTOCOL, "alice", VarValue::Oid(AES_128)), ErrorStatus::WrongValue, 1),
+            (&one(PRIV_PROTOCOL, "alice", VarValue::Oid(SHA_256)), ErrorStatus::WrongValue, 1),
             (&one(AUTH_KEY, "alice", VarValue::Octets(&[1; 63])), ErrorStatus::WrongLength, 1),
             (&one(AUTH_KEY, "alice", VarValue::Octets(b"")), ErrorStatus::WrongLength, 1),
             (&one(OWN_AUTH_KEY, "alice", VarValue::Octets(&[1; 64])), ErrorStatus::NoAccess, 1),
@@ -300,6 +161,7 @@ fn protocols_can_only_be_taken_away_and_only_privacy_first() {
     assert_eq!(set(CLONE_FROM, &pointer("alice")), Ok(()));
     assert_eq!(users.get(&cell(AUTH_PROTOCOL, "new")), format!("Oid({SHA_256:?})"));
     assert_eq!(set(AUTH_PROTOCOL, MD5), Err((ErrorStatus::InconsistentValue, 1)));
+    assert_eq!(set(AUTH_PROTOCOL, &[1, 3, 6]), Err((ErrorStatus::WrongValue, 1)));
     assert_eq!(set(AUTH_PROTOCOL, NO_AUTH), Err((ErrorStatus::InconsistentValue, 1)));
     assert_eq!(set(AUTH_PROTOCOL, SHA_256), Ok(()), "it stays what it is");
     // Both at once are no more than one after the other.
@@ -345,22 +207,20 @@ fn a_user_changes_his_own_key_and_nobody_elses_while_his_request_is_answered() {
         users.change(&act, SHA_256, &old, &[7; 32])
     };
     let own = (cell(OWN_AUTH_KEY, "alice"), VarValue::Octets(&new));
-    {
-        // Somebody else, who is proven as well.
-        let act = worker.activity();
-        let request = Manager { runtime: users.world.runtime, act: &act }.ask(&Ask::of(USERS[4]));
-        users.world.take(&act, &request).unwrap();
-        assert_eq!(users.set_in(&act, std::slice::from_ref(&own)), Err((ErrorStatus::NoAccess, 1)));
-    }
-    {
-        // Whoever came by another security model after him is not him.
-        let act = worker.activity();
-        assert_eq!(users.set_in(&act, std::slice::from_ref(&own)), Err((ErrorStatus::NoAccess, 1)));
+    // Somebody else, and somebody whom another security model calls as him.
+    for requester in [
+        (security_model::USM, &b"erin"[..]),
+        (security_model::USM, b"alic"),
+        (security_model::SNMPV2C, b"alice"),
+        (security_model::ANY, b"alice"),
+    ] {
+        let refused = users.set_as(&worker.activity(), requester, std::slice::from_ref(&own));
+        assert_eq!(refused, Err((ErrorStatus::NoAccess, 1)), "{requester:?}");
     }
     let act = worker.activity();
     let manager = Manager { runtime: users.world.runtime, act: &act };
     let (incoming, elements) = users.world.take(&act, &manager.ask(&alice)).unwrap();
-    assert_eq!(users.set_in(&act, &[own]), Ok(()));
+    assert_eq!(users.set_as(&act, (security_model::USM, b"alice"), &[own]), Ok(()));
     // The answer is proven and encrypted with the keys of the request (RFC 3414 §3.1 step 1 a).
     let response = pdu(PduKind::Response, 77, &[1, 3], Value::Integer(5));
     let answer = users.world.answer(&act, &incoming, &elements, response.clone()).unwrap();
@@ -381,6 +241,66 @@ fn a_user_changes_his_own_key_and_nobody_elses_while_his_request_is_answered() {
 }
 
 #[test]
+fn a_changed_key_stays_though_the_module_of_its_protocol_comes_after_the_configuration() {
+    let protocols = (SHA_256, AES_128);
+    let (configured, old) = template(protocols.0, protocols.1);
+    let users = Users::of(World::empty());
+    assert_eq!(users.world.apply(std::slice::from_ref(&configured)), "");
+    let [auth, privacy] = users.changes(protocols, (&old[0], &old[1]));
+    let keys = [
+        (cell(AUTH_KEY, "template"), VarValue::Octets(&auth)),
+        (cell(PRIV_KEY, "template"), VarValue::Octets(&privacy)),
+    ];
+    assert_eq!(users.set(&keys), Ok(()));
+    let ask = Ask::of(("template", protocols.0, protocols.1));
+    assert_eq!(users.lets_in(&ask), Ok(()));
+    let save = |users: &Users| {
+        let mut worker = users.world.runtime.worker();
+        let mut saved = Buf::new();
+        users.kept.save(&worker.activity(), &mut saved).unwrap();
+        saved
+    };
+    let modules = [
+        ("engine", &world::S_MODULE),
+        ("auth.md5", &auth_hmac_md5::S_MODULE),
+        ("auth.sha1", &auth_hmac_sha1::S_MODULE),
+        ("auth.sha2", &auth_hmac_sha2::S_MODULE),
+        ("priv.aes", &priv_aes::S_MODULE),
+    ];
+    let mut other_password = configured.clone();
+    other_password.auth_secret = b"the operator's".to_vec();
+    for late in [&["auth.sha2"][..], &["priv.aes"], &["auth.sha2", "priv.aes"]] {
+        let (later, first): (Vec<_>, Vec<_>) =
+            modules.into_iter().partition(|(name, _)| late.contains(name));
+        let started = |document: &roles::settings::User| {
+            let started = Users::of(World::with(&first));
+            let restore = |saved: &Buf| {
+                let mut worker = started.world.runtime.worker();
+                assert_eq!(started.kept.restore(&worker.activity(), saved), Ok(true));
+            };
+            restore(&save(&users));
+            // Once more, carried to a successor, and kept by one who does not know more.
+            assert_eq!(started.world.apply(std::slice::from_ref(&configured)), "");
+            assert_eq!(started.world.apply(std::slice::from_ref(&configured)), "");
+            started.world.swap("security.usm", &security_usm::S_MODULE);
+            restore(&save(&started));
+            assert_eq!(started.world.apply(std::slice::from_ref(document)), "");
+            for (name, module) in &later {
+                world::serve(&started.world.control, name, module);
+            }
+            started
+        };
+        let again = started(&configured);
+        assert_eq!(again.lets_in(&ask), Ok(()), "{late:?}");
+        // What can be compared now has been, and is a change like any other.
+        again.world.swap("security.usm", &security_usm::S_MODULE);
+        assert_eq!(again.lets_in(&ask), Ok(()), "{late:?}");
+        let operator = started(&other_password);
+        assert_eq!(operator.lets_in(&ask), Err(SecurityErrorKind::WrongDigest), "{late:?}");
+    }
+}
+
+#[test]
 fn a_change_is_undone_with_its_keys_and_the_revision_says_what_is_to_be_kept() {
     let users = Users::new();
     let mut worker = users.world.runtime.worker();
@@ -391,7 +311,8 @@ fn a_change_is_undone_with_its_keys_and_the_revision_says_what_is_to_be_kept() {
     let mut binds = VarBinds::new();
     binds.push(&cell(AUTH_KEY, "erin"), VarValue::Octets(&[5; 128])).unwrap();
     let which = Span::new(0, 1);
-    let set = users.mib.set_check(&act, b"", &binds, which).unwrap();
+    let set =
+        users.mib.set_check(&act, security_model::USM, b"tester", b"", &binds, which).unwrap();
     assert_eq!((revision(), users.lets_in(&erin)), (before, Ok(())));
     users.mib.set_apply(&act, set, &binds, which).unwrap();
     assert_ne!(revision(), before);

@@ -98,6 +98,11 @@ impl Agent {
         assert_eq!(count, 0, "{component}: {}", String::from_utf8_lossy(&problems));
     }
 
+    /// Takes every user's passphrase back, as a SET might.
+    pub fn lock_users_out(&self) {
+        self.configure("security.usm", &write(&UsmSettings { users: vec![] }));
+    }
+
     /// Puts another module in a component, or none, without any look at what it answers for.
     pub fn swap(&self, component: &str, module: Option<&'static ModuleDescriptor>) {
         serve(&self.control, component, module);
@@ -146,6 +151,14 @@ impl Thread {
         let Thread { engine, worker, scratch } = self;
         let peer = Peer { domain: UDP, address: from };
         scratch.begin();
+        let answered = worker.serve(|act| engine.answer(act, peer, datagram, scratch));
+        answered.then(|| self.scratch.answer())
+    }
+
+    /// The answer to the last datagram when its request is begun anew, as it is after a module failed in it.
+    pub fn ask_anew(&mut self, from: &[u8], datagram: &[u8]) -> Option<&[u8]> {
+        let Thread { engine, worker, scratch } = self;
+        let peer = Peer { domain: UDP, address: from };
         let answered = worker.serve(|act| engine.answer(act, peer, datagram, scratch));
         answered.then(|| self.scratch.answer())
     }

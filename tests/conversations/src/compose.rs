@@ -1,22 +1,21 @@
 //! A manager that writes its own octets: from a line of words to a datagram.
 //!
-//! It shares the codec with the agent and nothing else; its keys and codes are its own. A line is
+//! It shares the codec with the agent and nothing else; its keys and codes are its own (`keys`). A line is
 //! ```text
 //! v1 COMMUNITY PDU BINDING…      v2c COMMUNITY PDU BINDING…
-//! v3 USER [auth] [reportable] [key=WORDS] [engine=HEX] [boots=N] [time=N] [context=NAME]
-//!    [context-engine=HEX] [max=N] [model=N] [flags=HEX] PDU BINDING…
+//! v3 USER [auth] [key=WORDS] [priv] [privkey=WORDS] [reportable] [engine=HEX] [boots=N] [time=N] [context=NAME]
+//!    [priv] [privkey=WORDS] [context-engine=HEX] [max=N] [model=N] [flags=HEX] PDU BINDING…
 //! PDU      get getnext set response inform bulk/NON-REPEATERS/MAX-REPETITIONS, with an id: get#7
 //! BINDING  NAME, and in a set NAME=i:NUMBER or NAME=s:TEXT; a NAME may begin with B for the samples
 //! ```
 
+use crate::keys::{Cipher, Hash};
 use crate::sample::BASE;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use s_wire::ber::{Encode, Part};
 use s_wire::{
     Arcs, Bindings, CommunityMessage, Flags, Header, Pdu, PduKind, ScopedPdu, ScopedPduData,
     UsmParameters, V3Message, Value, VarBind,
 };
-use sha1::{Digest as _, Sha1};
 use std::collections::HashMap;
 
 /// The agent's snmpEngineID.
@@ -25,9 +24,6 @@ pub const ENGINE_ID: &[u8] = b"\x80\x00\x1f\x88\x04conversation";
 pub const AUTH_PASSPHRASE: &str = "authentic passphrase";
 /// Of every user.
 pub const PRIV_PASSPHRASE: &str = "private passphrase";
-
-/// So many octets of HMAC-SHA-96.
-const CODE: usize = 12;
 
 /// The datagram of a line, or what is wrong with the line.
 ///
@@ -68,8 +64,10 @@ pub fn compose(line: &str) -> Result<Vec<u8>, String> {
 }
 
 fn is_option(word: &str) -> bool {
-    const OPTIONS: [&str; 11] = [
+    const OPTIONS: [&str; 13] = [
         "auth",
+        "priv",
+        "privkey",
         "reportable",
         "key",
         "engine",
@@ -135,17 +133,36 @@ fn v3(user: &str, options: &HashMap<&str, &str>, pdu: Pdu<impl Encode>) -> Resul
     let octets = |name: &str, usual: &[u8]| {
         options.get(name).map_or(Ok(usual.to_vec()), |text| from_hex(text))
     };
+    let phrase = |name: &str, usual: &str| {
+        options.get(name).map_or(usual.to_owned(), |phrase| phrase.replace('_', " "))
+    };
+    let user = if user == "-" { b"" } else { user.as_bytes() };
     let engine_id = octets("engine", ENGINE_ID)?;
     let context_engine_id = octets("context-engine", &engine_id)?;
-    let is_authenticated = options.contains_key("auth");
+    let (engine_boots, engine_time) = (number("boots", crate::agent::BOOTS)?, number("time", 0)?);
+    let [is_authenticated, is_private] = ["auth", "priv"].map(|name| options.contains_key(name));
     let bit = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
     let flags = bit(is_authenticated, Flags::AUTHENTICATED)
+        | bit(is_private, Flags::PRIVATE)
         | bit(options.contains_key("reportable"), Flags::REPORTABLE);
+    // One that is never used twice, if requests are told apart by their ids.
+    let salt = u64::from(pdu.request_id.cast_unsigned()).to_be_bytes();
     let scoped = ScopedPdu {
         context_engine_id: &context_engine_id[..],
         context_name: options.get("context").unwrap_or(&"").as_bytes(),
         pdu,
     };
+    let mut secret = written(&scoped)?;
+    let data = if is_private {
+        let phrase = phrase("privkey", PRIV_PASSPHRASE);
+        let clock = (&engine_id[..], engine_boots, engine_time);
+        Cipher::new(&phrase, clock, user, &salt).ok_or("no key")?.encrypt(&mut secret);
+        ScopedPduData::Encrypted(Part::from(&secret[..]))
+    } else {
+        ScopedPduData::Plain(scoped)
+    };
+    let hash = Hash::of(user);
+    let no_code = vec![0; if is_authenticated { hash.code_len() } else { 0 }];
     let message = V3Message {
         header: Header {
             msg_id: 77,
@@ -155,34 +172,21 @@ fn v3(user: &str, options: &HashMap<&str, &str>, pdu: Pdu<impl Encode>) -> Resul
         },
         security_parameters: UsmParameters {
             engine_id: &engine_id,
-            engine_boots: number("boots", crate::agent::BOOTS)?,
-            engine_time: number("time", 0)?,
-            user_name: if user == "-" { b"" } else { user.as_bytes() },
-            authentication: Part::from(if is_authenticated { &[0; CODE][..] } else { &[] }),
-            privacy: &[],
+            engine_boots,
+            engine_time,
+            user_name: user,
+            authentication: Part::from(&no_code[..]),
+            privacy: if is_private { &salt } else { &[] },
         },
-        data: ScopedPduData::Plain(scoped),
+        data,
     };
     let mut octets = written(&message)?;
     if is_authenticated {
-        let passphrase =
-            options.get("key").map_or(AUTH_PASSPHRASE.to_owned(), |k| k.replace('_', " "));
-        let mut mac = Hmac::<Sha1>::new_from_slice(&localized(&passphrase, &engine_id))
-            .map_err(|error| error.to_string())?;
-        mac.update(&octets);
-        let code = mac.finalize().into_bytes();
+        let code = hash.code(&phrase("key", AUTH_PASSPHRASE), &engine_id, &octets);
         let place = message.authentication_range(octets.len());
-        octets[place].copy_from_slice(&code[..CODE]);
+        octets[place].copy_from_slice(&code);
     }
     Ok(octets)
-}
-
-/// RFC 3414 §A.2.2: the key of a passphrase at an engine.
-fn localized(passphrase: &str, engine_id: &[u8]) -> Vec<u8> {
-    let megabyte: Vec<u8> = passphrase.bytes().cycle().take(1 << 20).collect();
-    let key = Sha1::digest(&megabyte);
-    let whole = [&key[..], engine_id, &key[..]].concat();
-    Sha1::digest(&whole).to_vec()
 }
 
 fn written(message: &impl Encode) -> Result<Vec<u8>, String> {

@@ -1,7 +1,7 @@
 //! An agent without sockets: the engine and linked modules, with a clock that a test moves.
 //!
 //! [`agent`] is the agent and how it is configured, [`sample`] the MIB modules that it has beside the
-//! real ones, [`compose`] a manager that writes its own octets, [`script`] the files under `recorded`.
+//! real ones, [`compose`] a manager that writes its own octets with its own [`keys`], [`script`] the files under `recorded`.
 //! It never asks a clock or for randomness; what the agent itself draws at random (salts, its first
 //! msgID) is in no recorded answer.
 
@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod compose;
+pub mod keys;
 pub mod sample;
 pub mod script;
 

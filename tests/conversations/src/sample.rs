@@ -9,7 +9,8 @@
 //! B.2.1.c.r   columns 1 and 3 of four rows; column 2 is the nested module's
 //! B.3.1.c.r   three columns of 5000 rows
 //! B.7.1.0  7, answered slowly
-//! B.7.2.0  how many milliseconds that takes
+//! B.7.2.0  how many milliseconds that takes; from a million on it hangs until told otherwise, after as many
+//!          quick calls as the number is above that; at two millions it finds its list full
 //! ```
 
 use roles::mib::{MibError, SetReference, Walk};
@@ -188,8 +189,8 @@ macro_rules! tree_module {
                 which: Span,
                 answers: &mut VarBinds,
             ) -> Result<(), MibError> {
-                let before: fn(&Self) = $before;
-                before(self);
+                let before: fn(&Self) -> Result<(), MibError> = $before;
+                before(self)?;
                 self.0.get(names, which, answers)
             }
 
@@ -202,14 +203,16 @@ macro_rules! tree_module {
                 before: &[u32],
                 answers: &mut VarBinds,
             ) -> Result<(), MibError> {
-                let first: fn(&Self) = $before;
-                first(self);
+                let first: fn(&Self) -> Result<(), MibError> = $before;
+                first(self)?;
                 self.0.get_next(names, walk, before, answers)
             }
 
             fn set_check(
                 &self,
                 act: &Activity,
+                _: u32,
+                _: &[u8],
                 _: &[u8],
                 binds: &VarBinds,
                 which: Span,
@@ -272,7 +275,7 @@ pub mod outer {
         group.into_iter().chain(small).chain(large)
     }
 
-    tree_module!(Outer, "mib.sample", "1.0.0", [&[1][..], &[2], &[3]], values(), |_| ());
+    tree_module!(Outer, "mib.sample", "1.0.0", [&[1][..], &[2], &[3]], values(), |_| Ok(()));
 }
 
 /// Column 2 of the small table.
@@ -283,7 +286,7 @@ pub mod inner {
         (1..=4).map(|row| (name(&[2, 1, 2, row]), Owned::Octets(format!("row {row}").into())))
     }
 
-    tree_module!(Inner, "mib.nested", "1.0.0", [&[2, 1, 2][..]], values(), |_| ());
+    tree_module!(Inner, "mib.nested", "1.0.0", [&[2, 1, 2][..]], values(), |_| Ok(()));
 }
 
 /// The next version of the nested module: it has another column beside.
@@ -296,23 +299,51 @@ pub mod wider {
         })
     }
 
-    tree_module!(Wider, "mib.nested", "2.0.0", [&[2, 1, 2][..], &[2, 1, 4]], values(), |_| ());
+    tree_module!(Wider, "mib.nested", "2.0.0", [&[2, 1, 2][..], &[2, 1, 4]], values(), |_| Ok(()));
 }
 
 /// The module that is slow when told to be.
 pub mod slow {
     use super::*;
 
-    fn values() -> [(Vec<u32>, Owned); 2] {
-        [(name(&[7, 1, 0]), Owned::Integer(7)), (name(&[7, 2, 0]), Owned::Integer(0))]
+    /// The number from which on it hangs.
+    pub const HANGS: i32 = 1_000_000;
+
+    pub(super) fn values(seven: i32) -> [(Vec<u32>, Owned); 2] {
+        [(name(&[7, 1, 0]), Owned::Integer(seven)), (name(&[7, 2, 0]), Owned::Integer(0))]
     }
 
-    fn dawdle(module: &Slow) {
-        let told = module.0.values().get(&name(&[7, 2, 0])).cloned();
-        if let Some(Owned::Integer(millis @ 1..)) = told {
-            std::thread::sleep(std::time::Duration::from_millis(u64::from(millis.cast_unsigned())));
+    /// The number at which it says that the list which it was given is full.
+    pub const IS_FULL: i32 = 2_000_000;
+
+    fn dawdle(module: &Slow) -> Result<(), MibError> {
+        loop {
+            let millis = {
+                let mut values = module.0.values();
+                match values.get_mut(&name(&[7, 2, 0])) {
+                    Some(Owned::Integer(IS_FULL)) => return Err(s_sdk::Full.into()),
+                    Some(Owned::Integer(told)) if *told > HANGS => {
+                        *told -= 1;
+                        return Ok(());
+                    }
+                    Some(Owned::Integer(told)) => *told,
+                    _ => return Ok(()),
+                }
+            };
+            let pause = if millis == HANGS { 1 } else { u64::from(millis.cast_unsigned()) };
+            std::thread::sleep(std::time::Duration::from_millis(pause));
+            if millis != HANGS {
+                return Ok(());
+            }
         }
     }
 
-    tree_module!(Slow, "mib.slow", "1.0.0", [&[7][..]], values(), dawdle);
+    tree_module!(Slow, "mib.slow", "1.0.0", [&[7][..]], values(7), dawdle);
+}
+
+/// Its next version, which is quick and answers 8.
+pub mod quick {
+    use super::*;
+
+    tree_module!(Quick, "mib.slow", "2.0.0", [&[7][..]], slow::values(8), |_| Ok(()));
 }

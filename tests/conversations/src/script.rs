@@ -7,7 +7,7 @@
 //! module COMPONENT NAME     another module is put there (wider, inner, none), and looked at
 //! >> v2c public get B.1.1.0 what comes, in words (see `compose`)
 //! > 30 2b …                 the same in octets; by itself where no words lead to it
-//! < 30 2b …                 the answer, or `nothing`
+//! < 30 2b …                 the answer, `nothing`, or that it is `encrypted`
 //! : response#1 …            the answer in words
 //! = snmpInBadVersions 1     a counter that moved, and its value now
 //! ? no-such-version         why it was refused
@@ -17,10 +17,11 @@
 //! Everything from `<` on is the agent's, and so is `>` below `>>`.
 
 use crate::Agent;
-use crate::compose::{compose, from_hex, to_hex};
+use crate::compose::{AUTH_PASSPHRASE, PRIV_PASSPHRASE, compose, from_hex, to_hex};
+use crate::keys::{Cipher, Hash};
 use crate::sample;
 use roles::error::Counter;
-use s_wire::{AnyPdu, Message, Reader, ScopedPdu, ScopedPduData, Value};
+use s_wire::{AnyPdu, Message, Reader, ScopedPdu, ScopedPduData, UsmParameters, V3Message, Value};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -134,8 +135,11 @@ impl Replay {
         match self.agent.ask(&self.from, datagram) {
             None => self.line("< nothing"),
             Some(answer) => {
-                for line in to_hex(&answer) {
-                    self.line(&format!("< {line}"));
+                // Its salt is drawn at random, and with it every octet behind.
+                if is_encrypted(&answer) {
+                    self.line("< encrypted");
+                } else {
+                    to_hex(&answer).iter().for_each(|line| self.line(&format!("< {line}")));
                 }
                 let told = in_words(&answer).unwrap_or("what nobody can read".to_owned());
                 self.line(&format!(": {told}"));
@@ -162,16 +166,50 @@ impl Replay {
     }
 }
 
-/// A message that is not encrypted, in words.
+fn is_encrypted(message: &[u8]) -> bool {
+    matches!(
+        Message::decode(message),
+        Ok(Message::V3(V3Message { data: ScopedPduData::Encrypted(_), .. }))
+    )
+}
+
+/// The scopedPDU of an encrypted message whose code is right.
+fn opened(message: &[u8]) -> Option<Vec<u8>> {
+    let Message::V3(V3Message { security_parameters, data, .. }) = Message::decode(message).ok()?
+    else {
+        return None;
+    };
+    let ScopedPduData::Encrypted(secret) = data else { return None };
+    let usm = UsmParameters::decode(security_parameters).ok()?;
+    let code = usm.authentication;
+    let mut without_code = message.to_vec();
+    without_code.get_mut(code.at..code.at + code.octets.len())?.fill(0);
+    let hash = Hash::of(usm.user_name);
+    if hash.code(AUTH_PASSPHRASE, usm.engine_id, &without_code) != code.octets {
+        return None;
+    }
+    let clock = (usm.engine_id, usm.engine_boots, usm.engine_time);
+    let cipher = Cipher::new(PRIV_PASSPHRASE, clock, usm.user_name, usm.privacy)?;
+    let mut plain = secret.octets.to_vec();
+    cipher.decrypt(&mut plain);
+    Some(plain)
+}
+
+/// A message in words.
 fn in_words(message: &[u8]) -> Option<String> {
+    let plain;
     let (part, version) = match Message::decode(message).ok()? {
         Message::Community(message) => (message.pdu, message.version),
-        Message::V3(message) => match message.data {
-            ScopedPduData::Plain(scoped) => {
-                (ScopedPdu::decode(scoped.reader()).ok()?.pdu, s_wire::PduVersion::V2)
-            }
-            ScopedPduData::Encrypted(_) => return Some("encrypted".to_owned()),
-        },
+        Message::V3(v3) => {
+            let scoped = match v3.data {
+                ScopedPduData::Plain(scoped) => ScopedPdu::decode(scoped.reader()).ok()?,
+                ScopedPduData::Encrypted(_) => {
+                    plain = opened(message)?;
+                    ScopedPdu::decode_decrypted(Reader::new(&plain)).ok()?
+                }
+            };
+            (scoped.pdu, s_wire::PduVersion::V2)
+        }
     };
     let AnyPdu::Pdu(pdu) = AnyPdu::decode(Reader::new(part.octets), version).ok()? else {
         return None;

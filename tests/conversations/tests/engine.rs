@@ -5,8 +5,9 @@
 use s_conversations::Agent;
 use s_conversations::agent::Thread;
 use s_conversations::compose::compose;
-use s_conversations::sample::{BASE, ROWS};
+use s_conversations::sample::{BASE, ROWS, slow};
 use s_engine::{Limits, Patience, Progress, Watcher};
+use s_proxy::ExceptionPolicy;
 use s_proxy::gate::Fence;
 use s_wire::{AnyPdu, CommunityMessage, Reader, Value};
 use std::sync::Arc;
@@ -131,12 +132,12 @@ fn a_slow_module_is_left_for_later_and_at_the_deadline_its_binding_is_a_genuine_
 
     // From then on it is not asked by threads that others wait for, and those others are answered.
     assert_eq!(receiving.ask(MANAGER, &both), None);
-    assert!(receiving.scratch.is_left() && !receiving.scratch.is_left_set());
+    assert!(receiving.scratch.left().is_some_and(|left| !left.is_set));
     let other = compose("v2c private get B.1.1.0").unwrap();
-    assert!(receiving.ask(MANAGER, &other).is_some() && !receiving.scratch.is_left());
+    assert!(receiving.ask(MANAGER, &other).is_some() && receiving.scratch.left().is_none());
     let set = compose("v2c private set B.1.1.0=i:9 B.7.2.0=i:0").unwrap();
     assert_eq!(receiving.ask(MANAGER, &set), None);
-    assert!(receiving.scratch.is_left_set());
+    assert!(receiving.scratch.left().is_some_and(|left| left.is_set));
     assert_eq!(read(receiving.ask(MANAGER, &other).unwrap()).0, 0);
 
     // Who waits for it gets the values; who keeps the deadline a genErr that names its binding.
@@ -158,6 +159,139 @@ fn a_slow_module_is_left_for_later_and_at_the_deadline_its_binding_is_a_genuine_
         assert!(waiting.ask(MANAGER, &both).is_some());
     }
     assert!(receiving.ask(MANAGER, &both).is_some());
+}
+
+#[test]
+fn a_set_that_took_its_own_right_away_is_answered_once_it_is_decided() {
+    let agent = Agent::default();
+    let mut thread = agent.thread();
+    let set = compose("v3 sha1 auth reportable set B.1.1.0=i:9").unwrap();
+    let answer = thread.ask(MANAGER, &set).unwrap().to_vec();
+    // What it might have changed itself: its user is not there any more.
+    agent.lock_users_out();
+    assert_eq!(thread.ask_anew(MANAGER, &set), Some(&answer[..]));
+    let counters = agent.engine.facts().counters();
+    assert_eq!(counters.get(roles::error::Counter::UnknownUserNames), 0);
+    // Another datagram with the same octets is another request.
+    assert_ne!(thread.ask(MANAGER, &set), Some(&answer[..]));
+    assert_eq!(counters.get(roles::error::Counter::UnknownUserNames), 1);
+}
+
+/// SNMPv2c messages, but for answers.
+mod mute {
+    use message_community::{CommunityMessages, Version};
+    use roles::message::{
+        DataElements, Incoming, MessageError, MessageHeader, MessageProcessing, StateReference,
+    };
+    use s_sdk::{Activity, Buf, Host, Module, Refusal, s_module};
+
+    struct Mute(CommunityMessages);
+
+    #[s_module(component = "message.v2c", version = "1.0.1")]
+    impl MessageProcessing for Mute {
+        fn prepare_data_elements(
+            &self,
+            act: &Activity,
+            domain: &[u32],
+            address: &[u8],
+            message: &[u8],
+            elements: &mut DataElements,
+        ) -> Result<Incoming, MessageError> {
+            self.0.prepare_data_elements(act, domain, address, message, elements)
+        }
+
+        fn prepare_response_message(
+            &self,
+            _: &Activity,
+            _: MessageHeader,
+            _: &DataElements,
+            _: StateReference,
+            _: &mut Buf,
+        ) -> Result<(), MessageError> {
+            panic!("no answer comes from here")
+        }
+
+        fn prepare_outgoing_message(
+            &self,
+            act: &Activity,
+            domain: &[u32],
+            address: &[u8],
+            header: MessageHeader,
+            elements: &DataElements,
+            message: &mut Buf,
+        ) -> Result<(), MessageError> {
+            self.0.prepare_outgoing_message(act, domain, address, header, elements, message)
+        }
+    }
+
+    impl Module for Mute {
+        fn init(host: Host) -> Result<Self, Refusal> {
+            CommunityMessages::new(Version::V2c, &host).map(Mute)
+        }
+    }
+}
+
+#[test]
+fn a_set_whose_answer_cannot_be_made_sets_nothing() {
+    let agent = Agent::default();
+    agent.runtime.component("message.v2c").unwrap().set_policy(ExceptionPolicy::Fail);
+    agent.swap("message.v2c", Some(&mute::S_MODULE));
+    let mut thread = agent.thread();
+    assert_eq!(thread.ask(MANAGER, &compose("v2c private set B.1.1.0=i:9").unwrap()), None);
+    let value = |answer: &[u8]| answer.last().copied();
+    let get = compose("v1 public get B.1.1.0").unwrap();
+    assert_eq!(thread.ask(MANAGER, &get).and_then(value), Some(42));
+    agent.swap("message.v2c", Some(&message_v2c::S_MODULE));
+    assert_eq!(ask(&mut thread, "v2c private set B.1.1.0=i:9").0, 0);
+    assert_eq!(thread.ask(MANAGER, &get).and_then(value), Some(9));
+}
+
+#[test]
+fn a_getbulk_that_finds_a_list_full_has_what_was_found_before() {
+    let agent = Agent::default();
+    let mut thread = agent.thread();
+    let line = format!("v2c private set B.7.2.0=i:{}", slow::IS_FULL);
+    assert_eq!(ask(&mut thread, &line).0, 0);
+    let first = [BASE, &[1, 1, 0]].concat();
+    let (status, index, bindings) = ask(&mut thread, "v2c public bulk/1/5 B.1.1 B.7");
+    assert_eq!((status, index, bindings), (0, 0, vec![(first.clone(), false)]));
+    let (status, index, bindings) = ask(&mut thread, "v2c public bulk/2/5 B.1.1 B.7 B.1.2");
+    assert_eq!((status, index, bindings), (0, 0, vec![(first, false)]));
+    assert_eq!(ask(&mut thread, "v2c public bulk/0/5 B.7"), (0, 0, vec![]));
+    // Of others no part is an answer.
+    assert_eq!(ask(&mut thread, "v2c public getnext B.1.1 B.7").0, 1);
+}
+
+#[test]
+fn past_its_deadline_nothing_is_set() {
+    let agent = Agent::default();
+    let mut late = agent.thread();
+    late.scratch.set_patience(Patience::Avoiding);
+    let (status, index, _) = ask(&mut late, "v2c private set B.1.1.0=i:9");
+    assert_eq!((status, index), (5, 1));
+    late.scratch.set_patience(Patience::Waiting);
+    let value = compose("v2c public get B.1.1.0").unwrap();
+    let before = agent.ask(MANAGER, &value).unwrap();
+    assert_eq!(ask(&mut late, "v2c private set B.1.1.0=i:42").0, 0, "it had 42 all the time");
+    assert_eq!(agent.ask(MANAGER, &value).unwrap(), before);
+}
+
+#[test]
+fn whoever_forges_a_manager_does_not_silence_its_community() {
+    let limits = Limits { failures_per_second: 1, failure_burst: 3, ..Limits::default() };
+    let agent = Agent::with(limits, Fence::Everywhere, true);
+    let mut thread = agent.thread();
+    let get = compose("v2c public get B.1.1.0").unwrap();
+    assert!(thread.ask(STRANGER, &get).is_some());
+    for guess in 0..50 {
+        let wrong = compose(&format!("v2c guess{guess} get B.1.1.0")).unwrap();
+        assert_eq!(thread.ask(STRANGER, &wrong), None);
+        assert!(thread.ask(STRANGER, &get).is_some(), "it has proven this community");
+    }
+    // What it has not proven may be a guess.
+    let other = compose("v2c private get B.1.1.0").unwrap();
+    assert_eq!(thread.ask(STRANGER, &other), None);
+    assert_eq!(agent.engine.why().last(None)[0].reason.name(), "too-many-failures");
 }
 
 #[test]
@@ -184,11 +318,12 @@ fn who_sends_too_fast_or_fails_too_often_is_not_heard_and_everybody_else_is() {
     for _ in 0..3 {
         assert_eq!(thread.ask(STRANGER, &wrong), None);
     }
-    assert_eq!(thread.ask(STRANGER, &get), None, "barred, though the community is right");
+    let right = compose("v2c private get B.1.1.0").unwrap();
+    assert_eq!(thread.ask(STRANGER, &right), None, "barred, though the community is right");
     assert_eq!(agent.engine.why().last(None)[0].reason.name(), "too-many-failures");
     assert!(thread.ask(&[198, 51, 100, 7, 0, 9], &get).is_some());
     agent.set_time(Duration::from_secs(110));
-    assert!(thread.ask(STRANGER, &get).is_some(), "after a while it is heard again");
+    assert!(thread.ask(STRANGER, &right).is_some(), "after a while it is heard again");
 
     // Whoever forges the address of a v3 user's host and fails in its name does not silence that user.
     let good = compose("v3 sha1 auth time=110 reportable get B.1.1.0").unwrap();

@@ -16,6 +16,7 @@ pub(super) struct File {
     pub(super) threads: Option<usize>,
     pub(super) run_as: Option<String>,
     pub(super) run_as_group: Option<String>,
+    pub(super) may_set_links: bool,
     pub(super) control: Option<PathBuf>,
     pub(super) metrics: MetricsTable,
     pub(super) limits: LimitsTable,

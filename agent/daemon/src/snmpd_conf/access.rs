@@ -14,6 +14,13 @@ use super::words::Words;
 use roles::settings::{AccessEntry, GroupMember, VacmSettings, ViewFamily};
 use roles::varbind::{SecurityLevel, security_model};
 
+/// The snmpCommunityTable, which snmpd does not have. Communities that came by SET can be read there, so nobody
+/// has it who did not name it, or a view of his own: they are passwords.
+const COMMUNITIES: &[u32] = &[1, 3, 6, 1, 6, 3, 18, 1, 1];
+
+/// What is said where that makes a difference to a line.
+const WITHOUT_COMMUNITIES: &str = "without the snmpCommunityTable, whose communities are passwords";
+
 /// The tables while they are being built.
 pub(super) struct Access {
     tables: VacmSettings,
@@ -74,6 +81,8 @@ impl Default for Access {
                 tables.views.push(ViewFamily { view, subtree, mask: Vec::new(), included });
             }
         }
+        let (view, subtree) = (b"_all_".to_vec(), COMMUNITIES.to_vec());
+        tables.views.push(ViewFamily { view, subtree, mask: Vec::new(), included: false });
         Access { tables, generated: 0 }
     }
 }
@@ -351,8 +360,22 @@ impl Access {
                 self.add_member(&group, member, &security_name)?;
             }
         }
-        if let What::Subtree(subtree) = place.what {
-            self.add_view(&view, subtree, Vec::new(), true)?;
+        let has_communities = match place.what {
+            What::View(view) => view == "_all_",
+            What::Subtree(subtree) => {
+                let is_around = subtree.len() < COMMUNITIES.len()
+                    && COMMUNITIES.starts_with(&subtree)
+                    && security_level == SecurityLevel::NoAuthNoPriv as u32;
+                self.add_view(&view, subtree, Vec::new(), true)?;
+                if is_around {
+                    self.add_view(&view, COMMUNITIES.to_vec(), Vec::new(), false)?;
+                }
+                is_around
+            }
+        };
+        if has_communities {
+            let gap = if note.is_empty() { "" } else { "; " };
+            note = format!("{note}{gap}{WITHOUT_COMMUNITIES}");
         }
         if types == Types::READ || types == Types::WRITE {
             self.add_access(entry)?;

@@ -149,7 +149,15 @@ impl Persistent {
             ));
         }
         // The number of the last start that was counted; the next one counts one more.
-        let before = engine.filter(|engine| engine.engine_id == engine_id).map_or(0, |e| e.boots);
+        let (same, other) = match engine {
+            Some(engine) if engine.engine_id == engine_id => (Some(engine), None),
+            other => (None, other),
+        };
+        let before = match (&same, &store) {
+            (Some(engine), _) => engine.boots,
+            (None, Some(store)) => identity::earlier_boots(store, &engine_id)?,
+            (None, None) => 0,
+        };
         let engine = Engine { engine_id, boots: boots.max(before) };
         let next_boots = engine.boots.saturating_add(1).min(identity::LATEST_BOOT);
         let (own, elsewhere): (Vec<&User>, Vec<&User>) =
@@ -169,6 +177,14 @@ impl Persistent {
             let row = row(user);
             rows.retain(|known| known.engine_id != row.engine_id || known.name != row.name);
             rows.push(row);
+        }
+        if let Some(other) = other {
+            identity::retire(&store, other)?;
+            let before = format!("{}.before", identity::EARLIER);
+            for name in [identity::EARLIER, &before] {
+                let given = same_owner(&store, name);
+                given.map_err(|error| format!("{}: {error}", store.path().join(name).display()))?;
+            }
         }
         let mut octets = Vec::new();
         engine.export(1, &mut octets).map_err(|error| error.to_string())?;
@@ -331,5 +347,12 @@ mod tests {
         assert!(why(FILE).contains("an agent runs on"));
         persistent(directory.path(), &other).take_over(&state, force).unwrap();
         assert_eq!(kept(&state).0.engine_id.last(), Some(&0x99));
+        // The one that is given up goes on where it was, should it come back.
+        let was = [0x80, 0, 0, 0, 1, 2, 3, 4];
+        assert_eq!(identity::earlier_boots(&Store::open(&state).unwrap(), &was), Ok(7));
+        persistent(directory.path(), &FILE.replace("engineBoots 7", "engineBoots 2"))
+            .take_over(&state, force)
+            .unwrap();
+        assert_eq!(kept(&state).0.boots, 7);
     }
 }

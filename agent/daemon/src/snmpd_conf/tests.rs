@@ -39,7 +39,8 @@ fn each_directive_has_its_verdict() {
         ("com2sec name !10.0.0.0/8 public", "honoured", ""),
         ("com2sec name default", "refused", "all three"),
         ("com2secunix name /tmp/x public", "refused", "make a user"),
-        ("rouser alice", "honoured", ""),
+        ("rouser alice", "honoured", "without the snmpCommunityTable"),
+        ("rocommunity public default .1.3.6", "honoured", "without the snmpCommunityTable"),
         ("RoUser \"al ice\" priv -V some", "honoured", ""),
         ("rouser alice nonsense", "refused", "the level is none"),
         ("rouser -s tsm alice", "ignored", "nobody comes by those"),
@@ -154,6 +155,27 @@ fn entry(configuration: &Configuration, group: &str) -> AccessEntry {
 fn community(configuration: &Configuration, name: &str) -> Vec<Community> {
     let all = configuration.communities.communities.iter();
     all.filter(|community| community.community == name.as_bytes()).cloned().collect()
+}
+
+#[test]
+fn communities_are_seen_by_nobody_who_did_not_name_them() {
+    let text = "rocommunity one\nrocommunity two default .1\nrocommunity three default .1.3.6.1.6.3.18\n\
+        rocommunity four default .1.3.6.1.6.3.18.1.1.1\nrwuser five\nrwuser six auth .1\n\
+        view mine included .1\nrocommunity seven default -V mine\n";
+    let configuration = read_text(text).configuration;
+    let table = [1, 3, 6, 1, 6, 3, 18, 1, 1];
+    let sees = |group: &str| {
+        let view = entry(&configuration, group).read_view;
+        let families = configuration.vacm.views.iter();
+        let of_view = families.filter(|family| family.view == view);
+        let nearest = of_view
+            .filter(|family| table.starts_with(&family.subtree))
+            .max_by_key(|family| family.subtree.len());
+        // A view that lies inside of the table was meant.
+        nearest.is_none_or(|family| family.included)
+    };
+    let all = ["grpcomm1", "grpcomm2", "grpcomm3", "grpcomm4", "grpfive", "grpsix", "grpcomm7"];
+    assert_eq!(all.map(sees), [false, false, false, true, false, true, true]);
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub struct Agent {
     pub process: Child,
     pub port: u16,
     said: Arc<Mutex<Vec<String>>>,
+    /// Where its lines go with `-Lf`.
+    log_file: Option<PathBuf>,
 }
 
 impl Agent {
@@ -87,14 +89,17 @@ impl Agent {
                 }
             });
         }
-        let mut agent = Agent { process, port, said };
+        let at = more.iter().position(|option| *option == "-Lf");
+        let log_file = at.and_then(|at| more.get(at + 1)).map(PathBuf::from);
+        let mut agent = Agent { process, port, said, log_file };
         let started = agent.says_in_time("listening on");
         if started { Ok(agent) } else { Err(agent.log()) }
     }
 
     /// All that it said so far.
     pub fn log(&self) -> String {
-        self.said.lock().unwrap().join("\n")
+        let file = self.log_file.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
+        self.said.lock().unwrap().join("\n") + &file.unwrap_or_default()
     }
 
     /// Waits until it says something; fails where it does not.

@@ -6,7 +6,7 @@
 
 use super::Broken;
 use crate::mib::{MibAccess, MibError, Walk};
-use crate::varbind::{ErrorStatus, Span, ValueKind, VarBinds, VarValue};
+use crate::varbind::{ErrorStatus, Span, ValueKind, VarBinds, VarValue, security_model};
 use s_sdk::Activity;
 
 /// More variables than any module under test has: a walk of so many never ends.
@@ -55,7 +55,7 @@ pub fn set_suite(
     let values = || values(mib, act, set);
     let before = values()?;
     let check_ok = |binds: &VarBinds, which| {
-        let checked = mib.set_check(act, &[], binds, which);
+        let checked = mib.set_check(act, security_model::USM, b"tester", &[], binds, which);
         checked.map_err(|error| broken(6, format!("a SET that can be applied answers `{error}`")))
     };
     let cleanup = |set| {
@@ -96,7 +96,7 @@ pub fn set_suite(
     seen(7, set, "what was applied and cleaned up is not there")?;
 
     for (binds, status, index) in refused {
-        let answer = mib.set_check(act, &[], binds, whole(binds));
+        let answer = mib.set_check(act, security_model::USM, b"tester", &[], binds, whole(binds));
         let expected = answer.is_err_and(|error| (error.status, error.index) == (*status, *index));
         check(9, expected, || {
             format!("{binds:?} answers {answer:?} instead of {status} at {index}")

@@ -1,0 +1,90 @@
+//! What one thread answers requests with, whichever way they came.
+//!
+//! It knows no sockets. Invariant: what it is asked is answered, has no answer, or is left for [`Later`].
+
+use crate::later::{Later, ReplyTo};
+use crate::watch::Post;
+use s_engine::{Engine, Left, Patience, Peer, Scratch};
+use s_proxy::{Runtime, Worker};
+use std::sync::Arc;
+
+/// The engine, and one thread's memory for it.
+pub(crate) struct Answering {
+    engine: Arc<Engine>,
+    worker: Worker,
+    scratch: Scratch,
+}
+
+impl Answering {
+    pub(crate) fn new(runtime: &'static Runtime, engine: &Arc<Engine>) -> Self {
+        Answering { engine: Arc::clone(engine), worker: runtime.worker(), scratch: Scratch::new() }
+    }
+
+    /// The same for a thread that is looked after.
+    pub(crate) fn at(runtime: &'static Runtime, engine: &Arc<Engine>, post: &Post) -> Self {
+        let mut answering = Answering::new(runtime, engine);
+        answering.scratch.set_progress(Arc::clone(post.progress()));
+        answering
+    }
+
+    /// Answers a request that has just come, on a thread that others wait for.
+    pub(crate) fn first(&mut self, post: &Post, peer: Peer<'_>, request: &[u8]) -> Answer<'_> {
+        self.scratch.begin();
+        let patience = if post.is_late() { Patience::Avoiding } else { Patience::Leaving };
+        self.answer(patience, peer, request)
+    }
+
+    /// Answers one that was left.
+    pub(crate) fn again(
+        &mut self,
+        patience: Patience,
+        peer: Peer<'_>,
+        request: &[u8],
+    ) -> Answer<'_> {
+        self.scratch.begin_again();
+        self.answer(patience, peer, request)
+    }
+
+    fn answer(&mut self, patience: Patience, peer: Peer<'_>, request: &[u8]) -> Answer<'_> {
+        let Answering { engine, worker, scratch } = self;
+        scratch.set_patience(patience);
+        if worker.serve(|act| engine.answer(act, peer, request, scratch)) {
+            Answer::Octets(scratch.answer())
+        } else {
+            scratch.left().map_or(Answer::Nothing, Answer::Left)
+        }
+    }
+
+    /// Leaves a request for later; where there is no place, it is answered at once as if its deadline had
+    /// passed.
+    pub(crate) fn leave(
+        &mut self,
+        later: &Arc<Later>,
+        (domain, address, request): (&'static [u32], &[u8], &[u8]),
+        left: Left,
+        reply_to: ReplyTo,
+    ) {
+        if let Err(reply_to) = later.take((domain, address, request), left, reply_to) {
+            let peer = Peer { domain, address };
+            let answer = self.again(Patience::Avoiding, peer, request);
+            reply_to.send(answer.octets());
+        }
+    }
+}
+
+/// What became of a request.
+pub(crate) enum Answer<'a> {
+    Octets(&'a [u8]),
+    Nothing,
+    Left(Left),
+}
+
+impl<'a> Answer<'a> {
+    /// The octets of the answer; none where there is none.
+    pub(crate) const fn octets(self) -> &'a [u8] {
+        match self {
+            Answer::Octets(octets) => octets,
+            Answer::Nothing | Answer::Left(_) => &[],
+        }
+    }
+}
