@@ -4,17 +4,27 @@
 //! whatever answers finds the one that it answers, over all repetitions.
 
 use crate::select::Target;
-use roles::varbind::SecurityLevel;
+use roles::error::Counter;
+use roles::varbind::{SecurityLevel, message_model};
 use s_sdk::value::Field;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// So many informs wait at most. A dead receiver of many notifications costs no more than that.
+/// So many informs wait at most. Whoever has the most of them makes room for others, so that a dead receiver
+/// keeps nobody else from being told.
 pub(crate) const MOST_WAITING: usize = 1024;
 
-/// How often one try may be repeated at once, because a Report said which engine answers there, or what
-/// its clock says.
-const MOST_CORRECTIONS: u32 = 3;
+/// The highest request-id.
+const MOST_ID: u32 = i32::MAX.cast_unsigned();
+
+/// No acknowledgement is awaited for a shorter time: snmpTargetAddrTimeout may be 0.
+const LEAST_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// What a Report corrects, so that a try can be repeated at once: who answers a discovery, that another
+/// engine answers there than before, and what its clock says. Each does so once in a try.
+const DISCOVERED: u32 = 1;
+const NEW_ENGINE: u32 = 2;
+const NEW_CLOCK: u32 = 4;
 
 /// An inform that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Field)]
@@ -43,8 +53,12 @@ pub struct Waiting {
     pub timeout: u32,
     /// How often it may be repeated yet.
     pub retries: u32,
-    /// How often this try may be repeated at once yet.
-    pub corrections: u32,
+    /// Whether what was sent last is a discovery.
+    pub is_discovery: bool,
+    /// What Reports have corrected in this try.
+    pub corrected: u32,
+    /// What the last Report said; empty for none.
+    pub reported: String,
     /// When its time is over, in nanoseconds of the host's clock.
     pub due: u64,
 }
@@ -65,7 +79,9 @@ impl Waiting {
             pdu,
             timeout: target.timeout,
             retries: target.retries,
-            corrections: MOST_CORRECTIONS,
+            is_discovery: false,
+            corrected: 0,
+            reported: String::new(),
             due: 0,
         }
     }
@@ -80,10 +96,34 @@ impl Waiting {
 
     /// Begins its time anew.
     fn begin(&mut self, now: Duration) {
-        let timeout = Duration::from_millis(u64::from(self.timeout) * 10);
+        let timeout = Duration::from_millis(u64::from(self.timeout) * 10).max(LEAST_TIMEOUT);
         self.due = u64::try_from((now + timeout).as_nanos()).unwrap_or(u64::MAX);
     }
+
+    /// What a Report corrects; none if it says that the receiver will never take this inform.
+    const fn correction(&self, counter: Option<Counter>) -> Option<u32> {
+        match counter {
+            // RFC 3414 §4: whatever the Report says, its sender is who answers there.
+            _ if self.is_discovery => Some(DISCOVERED),
+            Some(Counter::UnknownEngineIds) => Some(NEW_ENGINE),
+            Some(Counter::NotInTimeWindows) => Some(NEW_CLOCK),
+            _ => None,
+        }
+    }
 }
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// A Response.
+    Response,
+    /// A Report: the counter in it, if it is a known one, and its name.
+    Report(Option<Counter>, String),
+}
+
+/// All places are taken, and no target has more of them than the newcomer's.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoRoom;
 
 /// What becomes of an inform whose time is over.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,10 +140,12 @@ pub(crate) enum Answered {
     /// Nobody waits for it.
     Nobody,
     /// The inform is acknowledged.
-    Acknowledged,
+    Acknowledged(Waiting),
     /// A Report: the inform is sent again at once.
     Again(Waiting),
-    /// A Report, once too often: the inform waits for its time to be over.
+    /// A Report that corrects nothing anew, perhaps a late one: the inform waits for its time to be over.
+    Noted,
+    /// A Report after which sending it again is of no use: it is given up.
     Refused(Waiting),
 }
 
@@ -122,9 +164,8 @@ impl Informs {
 
     /// A request-id between 1 and 2^31-1 that no inform has.
     pub(crate) fn next_id(&mut self) -> u32 {
-        const MOST: u32 = i32::MAX.cast_unsigned();
         loop {
-            let id = self.next_id & MOST;
+            let id = self.next_id & MOST_ID;
             self.next_id = id.wrapping_add(1);
             if id != 0 && !self.waiting.contains_key(&id) {
                 return id;
@@ -132,14 +173,43 @@ impl Informs {
         }
     }
 
-    /// Takes an inform over, from now on; false where there is no room.
-    pub(crate) fn add(&mut self, mut inform: Waiting, now: Duration) -> bool {
-        if self.waiting.len() >= MOST_WAITING {
-            return false;
-        }
+    /// Takes an inform over, from now on; answers the one that is given up for it, if there is no other room.
+    ///
+    /// # Errors
+    /// There is no room at all.
+    pub(crate) fn add(
+        &mut self,
+        mut inform: Waiting,
+        now: Duration,
+    ) -> Result<Option<Waiting>, NoRoom> {
+        let given_up = match self.waiting.len() < MOST_WAITING {
+            true => None,
+            false => Some(self.make_room(&inform.target).ok_or(NoRoom)?),
+        };
         inform.begin(now);
         self.waiting.insert(inform.request_id, inform);
-        true
+        Ok(given_up)
+    }
+
+    /// Takes out the oldest inform of the target with the most, if that has more than this one.
+    fn make_room(&mut self, target: &[u8]) -> Option<Waiting> {
+        let mut held: BTreeMap<&[u8], usize> = BTreeMap::new();
+        self.waiting.values().for_each(|inform| *held.entry(&inform.target).or_default() += 1);
+        let ours = held.get(target).copied().unwrap_or_default();
+        let (most, _) =
+            held.into_iter().filter(|(_, held)| *held > ours).max_by_key(|(_, n)| *n)?;
+        // Numbers are given upward and begin anew at the top: the oldest is the first one ahead.
+        let mut by_age = self.waiting.range(self.next_id & MOST_ID..).chain(&self.waiting);
+        let (oldest, _) = by_age.find(|(_, inform)| inform.target == most)?;
+        let oldest = *oldest;
+        self.waiting.remove(&oldest)
+    }
+
+    /// Takes note of what is about to be sent for an inform.
+    pub(crate) fn sends(&mut self, request_id: u32, is_discovery: bool) {
+        if let Some(inform) = self.waiting.get_mut(&request_id) {
+            inform.is_discovery = is_discovery;
+        }
     }
 
     /// Forgets an inform.
@@ -147,13 +217,13 @@ impl Informs {
         self.waiting.remove(&request_id);
     }
 
-    /// An answer: from where, to which request-id, under which model, and whether it is a Report.
+    /// An answer: from where, to which request-id, under which model.
     pub(crate) fn answered(
         &mut self,
         request_id: u32,
         message_model: u32,
         (domain, address): (&[u32], &[u8]),
-        is_report: bool,
+        answer: Answer,
     ) -> Answered {
         let Some(inform) = self.waiting.get_mut(&request_id) else { return Answered::Nobody };
         // Communities prove little, and a request-id can be guessed: an answer comes from where the inform
@@ -163,34 +233,49 @@ impl Informs {
         {
             return Answered::Nobody;
         }
-        if !is_report {
-            self.waiting.remove(&request_id);
-            return Answered::Acknowledged;
+        let (counter, name) = match answer {
+            Answer::Response => {
+                let acknowledged = self.waiting.remove(&request_id);
+                return acknowledged.map_or(Answered::Nobody, Answered::Acknowledged);
+            }
+            Answer::Report(counter, name) => (counter, name),
+        };
+        // RFC 3412 §7.1 step 3: only SNMPv3 says what Reports are for.
+        if message_model != message_model::SNMPV3 {
+            return Answered::Nobody;
         }
-        match inform.corrections.checked_sub(1) {
-            Some(left) => {
-                inform.corrections = left;
+        inform.reported = name;
+        match inform.correction(counter) {
+            None => self.waiting.remove(&request_id).map_or(Answered::Nobody, Answered::Refused),
+            Some(correction) if inform.corrected & correction != 0 => Answered::Noted,
+            Some(correction) => {
+                inform.corrected |= correction;
+                if correction == NEW_ENGINE {
+                    // Whoever answers there now is asked who it is.
+                    inform.corrected &= !DISCOVERED;
+                }
                 Answered::Again(inform.clone())
             }
-            None => Answered::Refused(inform.clone()),
         }
     }
 
-    /// The informs whose time is over, each with what becomes of it.
-    pub(crate) fn overdue(&mut self, now: Duration) -> Vec<Overdue> {
+    /// Informs whose time is over, those for longest first and so many at most, each with what becomes of it.
+    pub(crate) fn overdue(&mut self, now: Duration, most: usize) -> Vec<Overdue> {
         let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         let late = self.waiting.values().filter(|inform| inform.due <= nanos);
-        let late: Vec<u32> = late.map(|inform| inform.request_id).collect();
-        let outcome = |request_id| {
+        let mut late: Vec<(u64, u32)> =
+            late.map(|inform| (inform.due, inform.request_id)).collect();
+        late.sort_unstable();
+        let outcome = |(_, request_id)| {
             let inform = self.waiting.get_mut(&request_id)?;
             if let Some(left) = inform.retries.checked_sub(1) {
-                (inform.retries, inform.corrections) = (left, MOST_CORRECTIONS);
+                (inform.retries, inform.corrected) = (left, 0);
                 inform.begin(now);
                 return Some(Overdue::Again(inform.clone()));
             }
             self.waiting.remove(&request_id).map(Overdue::GivenUp)
         };
-        late.into_iter().filter_map(outcome).collect()
+        late.into_iter().take(most).filter_map(outcome).collect()
     }
 
     /// How long until the first inform's time is over; none where nobody waits.
@@ -243,58 +328,148 @@ mod tests {
         Duration::from_millis(centiseconds * 10)
     }
 
+    /// One inform, with the request-id 7.
+    fn waiting(retries: u32) -> Informs {
+        let mut informs = Informs::beginning_with(7);
+        assert_eq!(informs.add(inform(7, 100, retries), at(0)), Ok(None));
+        informs
+    }
+
+    fn report(informs: &mut Informs, counter: Counter) -> Answered {
+        informs.answered(7, 3, HERE, Answer::Report(Some(counter), counter.name().to_owned()))
+    }
+
     #[test]
     fn an_inform_is_repeated_as_often_as_its_target_says_and_then_given_up() {
-        let mut informs = Informs::beginning_with(7);
-        assert!(informs.add(inform(7, 100, 2), at(0)));
+        let mut informs = waiting(2);
         assert_eq!(informs.next_due(at(40)), Some(at(60)));
-        assert_eq!(informs.overdue(at(99)), []);
+        assert_eq!(informs.overdue(at(99), 9), []);
         for (now, left) in [(100, 1), (200, 0)] {
-            assert!(matches!(&informs.overdue(at(now))[..],
+            assert!(matches!(&informs.overdue(at(now), 9)[..],
                 [Overdue::Again(again)] if again.retries == left && again.request_id == 7));
-            assert_eq!(informs.overdue(at(now)), [], "its time begins anew");
+            assert_eq!(informs.overdue(at(now), 9), [], "its time begins anew");
         }
-        assert!(matches!(&informs.overdue(at(300))[..], [Overdue::GivenUp(_)]));
+        assert!(matches!(&informs.overdue(at(300), 9)[..], [Overdue::GivenUp(_)]));
         assert_eq!((informs.len(), informs.next_due(at(300))), (0, None));
     }
 
     #[test]
-    fn a_response_from_where_it_went_acknowledges_and_nothing_else_does() {
-        let mut informs = Informs::beginning_with(7);
-        informs.add(inform(7, 100, 2), at(0));
-        let elsewhere = (HERE.0, &[127, 0, 0, 2, 0, 162][..]);
-        assert_eq!(informs.answered(8, 3, HERE, false), Answered::Nobody);
-        assert_eq!(informs.answered(7, 1, HERE, false), Answered::Nobody);
-        assert_eq!(informs.answered(7, 3, elsewhere, false), Answered::Nobody);
-        assert_eq!(informs.answered(7, 3, HERE, false), Answered::Acknowledged);
-        assert_eq!(informs.answered(7, 3, HERE, false), Answered::Nobody);
+    fn an_inform_waits_for_a_while_even_if_its_target_gives_it_no_time() {
+        let mut informs = Informs::default();
+        informs.add(inform(7, 0, 2), at(0)).unwrap();
+        assert_eq!(informs.next_due(at(0)), Some(LEAST_TIMEOUT));
     }
 
     #[test]
-    fn reports_correct_a_try_a_few_times_and_each_repetition_may_be_corrected_anew() {
-        let mut informs = Informs::beginning_with(7);
-        informs.add(inform(7, 100, 1), at(0));
-        for _ in 0..MOST_CORRECTIONS {
-            assert!(matches!(informs.answered(7, 3, HERE, true), Answered::Again(_)));
+    fn of_many_that_are_overdue_those_that_are_so_longest_are_repeated_first() {
+        let mut informs = Informs::default();
+        for (id, begun) in [(1, 30), (2, 10), (3, 20), (4, 500)] {
+            informs.add(inform(id, 100, 1), at(begun)).unwrap();
         }
-        assert!(matches!(informs.answered(7, 3, HERE, true), Answered::Refused(_)));
-        assert!(matches!(&informs.overdue(at(100))[..], [Overdue::Again(_)]));
-        assert!(matches!(informs.answered(7, 3, HERE, true), Answered::Again(_)));
+        let ids = |overdue: Vec<Overdue>| -> Vec<u32> {
+            let id = |overdue: &Overdue| match overdue {
+                Overdue::Again(inform) | Overdue::GivenUp(inform) => inform.request_id,
+            };
+            overdue.iter().map(id).collect()
+        };
+        assert_eq!(ids(informs.overdue(at(200), 2)), [2, 3]);
+        assert_eq!(informs.next_due(at(200)), Some(at(0)), "the others at once");
+        assert_eq!(ids(informs.overdue(at(200), 2)), [1]);
+    }
+
+    #[test]
+    fn a_response_from_where_it_went_acknowledges_and_nothing_else_does() {
+        let mut informs = waiting(2);
+        let elsewhere = (HERE.0, &[127, 0, 0, 2, 0, 162][..]);
+        let mut answered = |id, model, from| informs.answered(id, model, from, Answer::Response);
+        assert_eq!(answered(8, 3, HERE), Answered::Nobody);
+        assert_eq!(answered(7, 1, HERE), Answered::Nobody);
+        assert_eq!(answered(7, 3, elsewhere), Answered::Nobody);
+        assert!(matches!(answered(7, 3, HERE), Answered::Acknowledged(_)));
+        assert_eq!(answered(7, 3, HERE), Answered::Nobody);
+    }
+
+    #[test]
+    fn a_report_has_an_inform_sent_again_only_where_it_corrects_something_and_once_a_try() {
+        let mut informs = waiting(1);
+        for counter in [Counter::UnknownEngineIds, Counter::NotInTimeWindows] {
+            assert!(matches!(report(&mut informs, counter), Answered::Again(_)), "{counter}");
+            assert_eq!(report(&mut informs, counter), Answered::Noted, "{counter}");
+        }
+        assert!(matches!(&informs.overdue(at(100), 9)[..], [Overdue::Again(_)]));
+        let again = report(&mut informs, Counter::NotInTimeWindows);
+        assert!(matches!(again, Answered::Again(_)), "each try is corrected anew");
+        assert!(matches!(&informs.overdue(at(200), 9)[..],
+            [Overdue::GivenUp(inform)] if inform.reported == "usmStatsNotInTimeWindows"));
+    }
+
+    #[test]
+    fn whatever_answers_a_discovery_says_who_is_there_and_so_does_the_one_after_a_change() {
+        let mut informs = waiting(0);
+        informs.sends(7, true);
+        assert!(matches!(report(&mut informs, Counter::UnknownUserNames), Answered::Again(_)));
+        assert_eq!(report(&mut informs, Counter::UnknownEngineIds), Answered::Noted, "a late one");
+        informs.sends(7, false);
+        assert!(matches!(report(&mut informs, Counter::UnknownEngineIds), Answered::Again(_)));
+        informs.sends(7, true);
+        assert!(matches!(report(&mut informs, Counter::UnknownEngineIds), Answered::Again(_)));
+        informs.sends(7, false);
+        assert_eq!(report(&mut informs, Counter::UnknownEngineIds), Answered::Noted);
+    }
+
+    #[test]
+    fn a_report_that_corrects_nothing_ends_the_inform_and_one_of_another_version_is_none() {
+        for counter in [Some(Counter::UnknownUserNames), Some(Counter::WrongDigests), None] {
+            let mut informs = waiting(9);
+            let answered = informs.answered(7, 3, HERE, Answer::Report(counter, "it".to_owned()));
+            assert!(matches!(&answered, Answered::Refused(inform) if inform.reported == "it"));
+            assert_eq!(informs.len(), 0);
+        }
+        let mut informs = Informs::default();
+        informs.add(Waiting { message_model: 1, ..inform(7, 100, 1) }, at(0)).unwrap();
+        let report = Answer::Report(Some(Counter::UnknownEngineIds), String::new());
+        assert_eq!(informs.answered(7, 1, HERE, report), Answered::Nobody);
     }
 
     #[test]
     fn request_ids_are_never_0_and_never_one_that_waits() {
-        let mut informs = Informs::beginning_with(i32::MAX.cast_unsigned());
-        informs.add(inform(1, 100, 1), at(0));
-        assert_eq!(informs.next_id(), i32::MAX.cast_unsigned());
+        let mut informs = Informs::beginning_with(MOST_ID);
+        informs.add(inform(1, 100, 1), at(0)).unwrap();
+        assert_eq!(informs.next_id(), MOST_ID);
         assert_eq!(informs.next_id(), 2, "0 is none, and 1 waits");
-        for id in 2..=u32::try_from(MOST_WAITING).unwrap() {
-            assert!(informs.add(inform(id, 100, 1), at(0)));
-        }
-        assert!(!informs.add(inform(9999, 100, 1), at(0)), "there is no room");
         let (next, waiting) = informs.export();
         let mut other = Informs::default();
         other.import(next, waiting);
-        assert_eq!((other.len(), other.next_id()), (MOST_WAITING, informs.next_id()));
+        assert_eq!((other.len(), other.next_id()), (1, informs.next_id()));
+    }
+
+    #[test]
+    fn whoever_has_the_most_makes_room_with_its_oldest() {
+        let mut informs = Informs::beginning_with(MOST_ID - 1);
+        let of = |target: &[u8], id| Waiting { target: target.to_vec(), ..inform(id, 100, 1) };
+        let mut add = |target: &[u8]| {
+            let id = informs.next_id();
+            let room = informs.add(of(target, id), at(0));
+            assert!(informs.len() <= MOST_WAITING);
+            room
+        };
+        for _ in 0..MOST_WAITING {
+            assert_eq!(add(b"dead"), Ok(None));
+        }
+        assert_eq!(add(b"dead"), Err(NoRoom));
+        let made = |room: Result<Option<Waiting>, NoRoom>| match room {
+            Ok(Some(given_up)) => (given_up.target, given_up.request_id),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(made(add(b"other")), (b"dead".to_vec(), MOST_ID - 1));
+        assert_eq!(made(add(b"other")), (b"dead".to_vec(), MOST_ID));
+        assert_eq!(made(add(b"third")), (b"dead".to_vec(), 1));
+        // Until all have the same.
+        while let Ok(Some(given_up)) = add(b"other") {
+            assert_eq!(given_up.target, b"dead");
+        }
+        assert!(matches!(add(b"third"), Ok(Some(_))));
+        let held = |name: &[u8]| informs.waiting.values().filter(|it| it.target == name).count();
+        assert!(held(b"dead").abs_diff(held(b"other")) <= 1);
     }
 }

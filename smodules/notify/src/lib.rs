@@ -3,7 +3,8 @@
 //! Who is told is in the tables of SNMP-TARGET-MIB and SNMP-NOTIFICATION-MIB, which are configured and can
 //! be written by SET. In reading order: `target` and `notification` are the rows, `tables` how what is
 //! configured lies over what came by SET, `settings` what may be configured; `select` says who is told,
-//! `pdu` what, `informs` who has not acknowledged, and `originate` takes the steps of the RFC.
+//! `pdu` what, `informs` who has not acknowledged, and `originate` takes the steps of the RFC, which `counts`
+//! counts.
 //!
 //! It is an active module: whoever has something to tell puts it into the mailbox, which is bounded, and
 //! goes on. It opens no socket, knows no key, and never calls another module while it holds a lock of its
@@ -12,6 +13,7 @@
 //! Invariant: a notification that was taken over is sent, withheld, failed or given up, and each of these
 //! is counted.
 
+mod counts;
 mod informs;
 mod notification;
 mod originate;
@@ -23,14 +25,14 @@ mod target;
 
 pub use informs::Waiting;
 
+use counts::Counts;
 use informs::Informs;
-use mib_kit::syntax::{integer, test_and_increment};
-use mib_kit::{Column, Mib, Scalars, Served, Store, Syntax, Table, mib_module};
+use mib_kit::syntax::integer;
+use mib_kit::{Column, Mib, Revision, Scalars, Served, Store, Table, mib_module};
 use notification::{
-    FILTER_COLUMNS, FILTER_CREATION, FILTER_ENTRY, NOTIFY_COLUMNS, NOTIFY_CREATION, NOTIFY_ENTRY,
-    PROFILE_COLUMNS, PROFILE_CREATION, PROFILE_ENTRY,
+    FILTER_COLUMNS, FILTER_ENTRY, Filter, NOTIFY_COLUMNS, NOTIFY_ENTRY, Notify, PROFILE_COLUMNS,
+    PROFILE_ENTRY, Profile,
 };
-use originate::Counts;
 use pdu::Notification;
 use roles::access::AccessControlProxy;
 use roles::engine::{Engine, EngineProxy};
@@ -38,7 +40,6 @@ use roles::message::{MessageHeader, MessageProcessingProxy};
 use roles::mib::{MibAccessProxy, MibError};
 use roles::notify::{MAX_BINDINGS, Notifier, Statistics, TransportProxy};
 use roles::settings::{Persistence, Settings};
-use roles::varbind::VarValue::Integer;
 use roles::varbind::{ErrorStatus, Span, VarBinds};
 use s_sdk::error::CallErrorKind;
 use s_sdk::value::Field;
@@ -46,12 +47,11 @@ use s_sdk::{
     Active, Activity, Buf, CallError, CarriesState, Host, Level, Module, Refusal, State, Value,
 };
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tables::{Kept, Layers, Tables, lasts};
 use target::{
-    ADDR_COLUMNS, ADDR_CREATION, ADDR_ENTRY, PARAMS_COLUMNS, PARAMS_CREATION, PARAMS_ENTRY,
+    ADDR_COLUMNS, ADDR_ENTRY, PARAMS_COLUMNS, PARAMS_ENTRY, TargetAddr, TargetParams, named,
 };
 
 /// The component's own name: what waits, waits in its mailbox.
@@ -77,6 +77,7 @@ pub struct NotifyModule {
     own_engine_id: OnceLock<Box<[u8]>>,
     mib: Mib<Layers, Layers>,
     store: Store<Layers>,
+    revision: Revision,
     informs: Mutex<Informs>,
     counts: Counts,
     /// Why the last message to a target was not sent, so that the log has each reason once.
@@ -94,8 +95,7 @@ mib_module!(
     active
 );
 
-const SPIN_LOCK: &[Column<i32>] =
-    &[Column::writable(1, |lock| Some(Integer(*lock)), Syntax::TEST_AND_INCR, test_and_increment)];
+const SPIN_LOCK: &[Column<i32>] = &[Column::test_and_incr(1)];
 
 /// All that is declared: both MIBs, but for the counters of SNMP-TARGET-MIB, which are the engine's.
 fn declared() -> Result<Mib<Layers, Layers>, Refusal> {
@@ -115,7 +115,7 @@ fn declared() -> Result<Mib<Layers, Layers>, Refusal> {
                     |state: &Both| &state.tables.addrs,
                     |state: &mut Both| &mut state.tables.addrs,
                 )
-                .creatable(ADDR_CREATION),
+                .creatable(|name| named(name, &TargetAddr::NEW)),
         )
         .with(
             Table::new(PARAMS_ENTRY, PARAMS_COLUMNS, |state: &Both| &state.tables.params)
@@ -123,7 +123,7 @@ fn declared() -> Result<Mib<Layers, Layers>, Refusal> {
                     |state: &Both| &state.tables.params,
                     |state: &mut Both| &mut state.tables.params,
                 )
-                .creatable(PARAMS_CREATION),
+                .creatable(|name| named(name, &TargetParams::NEW)),
         )
         .with(
             Table::new(NOTIFY_ENTRY, NOTIFY_COLUMNS, |state: &Both| &state.tables.notifies)
@@ -131,7 +131,7 @@ fn declared() -> Result<Mib<Layers, Layers>, Refusal> {
                     |state: &Both| &state.tables.notifies,
                     |state: &mut Both| &mut state.tables.notifies,
                 )
-                .creatable(NOTIFY_CREATION),
+                .creatable(|name| named(name, &Notify::NEW)),
         )
         .with(
             Table::new(PROFILE_ENTRY, PROFILE_COLUMNS, |state: &Both| &state.tables.profiles)
@@ -139,7 +139,7 @@ fn declared() -> Result<Mib<Layers, Layers>, Refusal> {
                     |state: &Both| &state.tables.profiles,
                     |state: &mut Both| &mut state.tables.profiles,
                 )
-                .creatable(PROFILE_CREATION),
+                .creatable(|name| named(name, &Profile::NEW)),
         )
         .with(
             Table::new(FILTER_ENTRY, FILTER_COLUMNS, |state: &Both| &state.tables.filters)
@@ -147,7 +147,7 @@ fn declared() -> Result<Mib<Layers, Layers>, Refusal> {
                     |state: &Both| &state.tables.filters,
                     |state: &mut Both| &mut state.tables.filters,
                 )
-                .creatable(FILTER_CREATION),
+                .creatable(Filter::made),
         )
         .made()
 }
@@ -174,6 +174,7 @@ impl Module for NotifyModule {
             own_engine_id: OnceLock::new(),
             mib: declared()?,
             store: Store::new(state),
+            revision: Revision::default(),
             informs: Mutex::new(Informs::beginning_with(u32::from_be_bytes([a, b, c, d]))),
             counts: Counts::default(),
             told: Mutex::default(),
@@ -325,16 +326,16 @@ impl NotifyModule {
         // Every change under the lock is whole before anything could panic.
         self.informs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// What a SET changed that outlasts the process, as a document.
-    fn kept(&self) -> Vec<u8> {
-        roles::settings::write(&self.store.state().written().kept(lasts))
-    }
+/// What a SET changed that outlasts the process, as a document.
+fn document(state: &Layers) -> Vec<u8> {
+    roles::settings::write(&state.written().kept(lasts))
 }
 
 impl Settings for NotifyModule {
     fn check(&self, _act: &Activity, document: &[u8], out: &mut Buf) -> Result<u32, CallError> {
-        report(&settings::checked(document), out)
+        roles::settings::report(&settings::checked(document), out)
     }
 
     fn apply(&self, _act: &Activity, document: &[u8], out: &mut Buf) -> Result<u32, CallError> {
@@ -342,29 +343,17 @@ impl Settings for NotifyModule {
         if let Ok(settings) = &checked {
             self.store.update(|state| state.configure(settings.clone()));
         }
-        report(&checked, out)
+        roles::settings::report(&checked, out)
     }
-}
-
-fn report<T>(checked: &Result<T, Vec<String>>, out: &mut Buf) -> Result<u32, CallError> {
-    let Err(problems) = checked else { return Ok(0) };
-    for problem in problems {
-        out.append(problem.as_bytes())?;
-        out.append(b"\n")?;
-    }
-    Ok(u32::try_from(problems.len()).unwrap_or(u32::MAX))
 }
 
 impl Persistence for NotifyModule {
     fn revision(&self, _act: &Activity) -> Result<u64, CallError> {
-        // What would be saved says itself whether it changed.
-        let mut hash = DefaultHasher::new();
-        self.kept().hash(&mut hash);
-        Ok(hash.finish())
+        Ok(self.revision.of(&self.store, document))
     }
 
     fn save(&self, _act: &Activity, kept: &mut Buf) -> Result<(), CallError> {
-        Ok(kept.append(&self.kept())?)
+        Ok(kept.append(&document(&self.store.state()))?)
     }
 
     fn restore(&self, _act: &Activity, kept: &[u8]) -> Result<bool, CallError> {
@@ -434,6 +423,6 @@ impl NotifyModule {
         let (mut names, mut answers) = (VarBinds::new(), VarBinds::new());
         let asked = names.push_name(AUTHEN_TRAPS).is_ok()
             && self.snmp.get(act, b"", &names, Span::new(0, 1), &mut answers).is_ok();
-        asked && answers.get(0).is_some_and(|bind| integer(bind.value) == Some(ENABLED))
+        asked && answers.get(0).is_some_and(|bind| integer(bind.value) == Ok(ENABLED))
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Rows are values; nothing here sends.
 
-use crate::target::{self, MAX_NAME, Name, number, text};
+use crate::target::{self, MAX_NAME, text};
 use mib_kit::index::Implied;
-use mib_kit::{Column, Creation, Octets, Oid, RowStatus, StorageType, Syntax};
+use mib_kit::syntax::integer;
+use mib_kit::{Column, Managed, Octets, Oid, RowStatus, StorageType, Syntax, storage_and_status};
 use roles::varbind::ErrorStatus;
 use roles::varbind::VarValue::{self, Integer};
 use s_sdk::value::Field;
@@ -83,6 +84,15 @@ impl Filter {
         storage: StorageType::NonVolatile,
         status: RowStatus::NotReady,
     };
+
+    /// What a SET makes.
+    pub(crate) fn made((profile, _): &FilterIndex) -> Option<Self> {
+        (1..=MAX_NAME).contains(&profile.0.len()).then_some(Filter::NEW)
+    }
+}
+
+impl Managed for Notify {
+    storage_and_status!();
 }
 
 pub(crate) const NOTIFY_COLUMNS: &[Column<Notify>] = &[
@@ -104,36 +114,20 @@ pub(crate) const NOTIFY_COLUMNS: &[Column<Notify>] = &[
         |row| Some(Integer(row.kind)),
         Syntax::Integer(TRAP, INFORM),
         |row, value| {
-            row.kind = number(value)?;
+            row.kind = integer(value)?;
             Ok(())
         },
     ),
-    Column::writable(
-        4,
-        |row| Some(row.storage.value()),
-        Syntax::STORAGE_TYPE,
-        |row, value| {
-            row.storage = StorageType::from_value(value)?;
-            Ok(())
-        },
-    ),
-    Column::writable(
-        5,
-        |row| Some(row.status.value()),
-        Syntax::RowStatus,
-        |row, value| {
-            row.status = RowStatus::from_value(value)?;
-            Ok(())
-        },
-    ),
+    Column::storage(4, Syntax::STORAGE_TYPE),
+    Column::status(5),
 ];
 
-pub(crate) const NOTIFY_CREATION: Creation<Name, Notify> = Creation {
-    create: |name| target::named(name, &Notify::NEW),
-    status: |row| &mut row.status,
-    complete: |_| true,
-    storage: |row| row.storage,
-};
+impl Managed for Profile {
+    storage_and_status!();
+    fn is_complete(&self) -> bool {
+        !self.filter.is_empty()
+    }
+}
 
 pub(crate) const PROFILE_COLUMNS: &[Column<Profile>] = &[
     Column::writable(
@@ -145,32 +139,13 @@ pub(crate) const PROFILE_COLUMNS: &[Column<Profile>] = &[
             Ok(())
         },
     ),
-    Column::writable(
-        2,
-        |row| Some(row.storage.value()),
-        Syntax::STORAGE_TYPE,
-        |row, value| {
-            row.storage = StorageType::from_value(value)?;
-            Ok(())
-        },
-    ),
-    Column::writable(
-        3,
-        |row| Some(row.status.value()),
-        Syntax::RowStatus,
-        |row, value| {
-            row.status = RowStatus::from_value(value)?;
-            Ok(())
-        },
-    ),
+    Column::storage(2, Syntax::STORAGE_TYPE),
+    Column::status(3),
 ];
 
-pub(crate) const PROFILE_CREATION: Creation<Name, Profile> = Creation {
-    create: |name| target::named(name, &Profile::NEW),
-    status: |row| &mut row.status,
-    complete: |row| !row.filter.is_empty(),
-    storage: |row| row.storage,
-};
+impl Managed for Filter {
+    storage_and_status!();
+}
 
 pub(crate) const FILTER_COLUMNS: &[Column<Filter>] = &[
     Column::writable(
@@ -187,33 +162,10 @@ pub(crate) const FILTER_COLUMNS: &[Column<Filter>] = &[
         |row| Some(Integer(row.kind)),
         Syntax::Integer(INCLUDED, EXCLUDED),
         |row, value| {
-            row.kind = number(value)?;
+            row.kind = integer(value)?;
             Ok(())
         },
     ),
-    Column::writable(
-        4,
-        |row| Some(row.storage.value()),
-        Syntax::STORAGE_TYPE,
-        |row, value| {
-            row.storage = StorageType::from_value(value)?;
-            Ok(())
-        },
-    ),
-    Column::writable(
-        5,
-        |row| Some(row.status.value()),
-        Syntax::RowStatus,
-        |row, value| {
-            row.status = RowStatus::from_value(value)?;
-            Ok(())
-        },
-    ),
+    Column::storage(4, Syntax::STORAGE_TYPE),
+    Column::status(5),
 ];
-
-pub(crate) const FILTER_CREATION: Creation<FilterIndex, Filter> = Creation {
-    create: |(profile, _)| (1..=MAX_NAME).contains(&profile.0.len()).then_some(Filter::NEW),
-    status: |row| &mut row.status,
-    complete: |_| true,
-    storage: |row| row.storage,
-};

@@ -3,77 +3,26 @@
 //! It holds no lock while it calls another module. Invariant: whatever becomes of a message is counted.
 
 use crate::NotifyModule;
-use crate::informs::{Answered, Overdue, Waiting};
+use crate::informs::{Answer, Answered, NoRoom, Overdue, Waiting};
 use crate::pdu::{self, Notification};
 use crate::select::{self, Target};
+use crate::tables::Tables;
 use roles::access::{AccessControl, Asking, ViewType};
 use roles::engine::Engine;
+use roles::error::Counter;
 use roles::message::{
     DataElements, MessageError, MessageErrorKind, MessageHeader, MessageProcessing, PduClass,
 };
-use roles::notify::{Statistics, Transport, standard};
+use roles::notify::{Transport, standard};
 use roles::security::SecurityErrorKind;
 use roles::varbind::{PduVersion, SecurityLevel, VarBinds, message_model};
+use s_sdk::value::Field;
 use s_sdk::{Activity, Buf, CallError, Level};
-use s_wire::{PduKind, Reader};
+use s_wire::{AnyPdu, PduKind, Reader};
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A counter that wraps.
-#[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU32);
-
-impl Count {
-    pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// What became of notifications so far: as [`Statistics`], but for those that wait.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) accepted: Count,
-    pub(crate) dropped: Count,
-    sent: Count,
-    failed: Count,
-    withheld: Count,
-    acknowledged: Count,
-    given_up: Count,
-}
-
-impl Counts {
-    const fn all(&self) -> [&Count; 7] {
-        let Counts { accepted, dropped, sent, failed, withheld, acknowledged, given_up } = self;
-        [accepted, dropped, sent, failed, withheld, acknowledged, given_up]
-    }
-
-    pub(crate) fn statistics(&self, waiting: usize) -> Statistics {
-        Statistics {
-            accepted: self.accepted.get(),
-            dropped: self.dropped.get(),
-            sent: self.sent.get(),
-            failed: self.failed.get(),
-            withheld: self.withheld.get(),
-            acknowledged: self.acknowledged.get(),
-            given_up: self.given_up.get(),
-            waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
-        }
-    }
-
-    pub(crate) fn export(&self) -> Vec<u32> {
-        self.all().map(Count::get).to_vec()
-    }
-
-    pub(crate) fn import(&self, counts: &[u32]) {
-        for (count, value) in self.all().into_iter().zip(counts) {
-            count.0.store(*value, Ordering::Relaxed);
-        }
-    }
-}
+/// So many messages are sent in one activity: while it lasts, no module that it calls can be replaced.
+const MOST_AT_ONCE: usize = 16;
 
 /// Why a message was not sent.
 #[derive(Debug)]
@@ -125,21 +74,50 @@ impl NotifyModule {
             self.counts.failed.add();
             return;
         };
-        let state = self.store.state();
-        for target in select::targets(&state.tables) {
-            // Step 1.
-            let passes = select::passes(&state.tables, &target.params, &notification.name, &binds);
-            // Steps 2 and 3.
-            if !passes || !self.may_be_told(act, &target, notification, &binds) {
-                self.counts.withheld.add();
-                continue;
+        let tables = &self.store.state().tables;
+        let mut targets = select::targets(tables);
+        targets.retain(|target| target.name > notification.told_up_to);
+        let mut rest = &targets[..];
+        loop {
+            let (now, later) = rest.split_at(rest.len().min(MOST_AT_ONCE));
+            now.iter().for_each(|target| self.tell(act, tables, target, notification, &binds));
+            let Some(last) = now.last().filter(|_| !later.is_empty()) else { return };
+            // The others are another activity's, or this one's where no more of them can wait.
+            let mut waiting = notification.clone();
+            waiting.told_up_to.clone_from(&last.name);
+            if self.post(&waiting.to_value()).is_ok() {
+                return;
             }
-            // Steps 4 to 6.
-            let sent = match target.inform {
-                false => self.trap(act, &target, notification, &binds),
-                true => self.inform(act, &target, notification, &binds),
-            };
-            self.note(&target.name, &sent);
+            rest = later;
+        }
+    }
+
+    /// Tells one target.
+    fn tell(
+        &self,
+        act: &Activity,
+        tables: &Tables,
+        target: &Target,
+        notification: &Notification,
+        binds: &VarBinds,
+    ) {
+        // Step 1.
+        let passes = select::passes(tables, &target.params, &notification.name, binds);
+        // Steps 2 and 3.
+        if !passes || !self.may_be_told(act, target, notification, binds) {
+            self.counts.withheld.add();
+            return;
+        }
+        // Steps 4 to 6.
+        let sent = match target.inform {
+            false => self.trap(act, target, notification, binds),
+            true => self.inform(act, target, notification, binds),
+        };
+        match sent {
+            // Whether an inform has arrived, its acknowledgement says.
+            Ok(()) if target.inform => {}
+            Ok(()) => self.arrives(&target.name),
+            Err(unsent) => self.note(&target.name, &unsent),
         }
     }
 
@@ -222,8 +200,10 @@ impl NotifyModule {
             .ok_or_else(|| Unsent::Refused("a name is too long for a message".to_owned()))?;
         let inform = Waiting::of(target, request_id, &notification.context, pdu);
         // It waits before it is sent, so that no answer comes too early.
-        if !self.informs().add(inform.clone(), self.host.now()) {
-            return Err(Unsent::Refused("too many informs wait: look at the receivers".to_owned()));
+        let added = self.informs().add(inform.clone(), self.host.now());
+        let no_room = |NoRoom| "too many informs to it wait: look at the receiver".to_owned();
+        if let Some(given_up) = added.map_err(no_room).map_err(Unsent::Refused)? {
+            self.give_up(&given_up, "others have to wait, too");
         }
         self.send_inform(act, &inform)
     }
@@ -231,6 +211,7 @@ impl NotifyModule {
     /// Sends an inform, or what finds out who its receiver is. One that can never be sent waits no longer.
     fn send_inform(&self, act: &Activity, inform: &Waiting) -> Result<(), Unsent> {
         let models = (inform.message_model, inform.security_model, inform.level());
+        self.informs().sends(inform.request_id, false);
         let sent = self.transmit(
             act,
             &Outgoing {
@@ -260,6 +241,7 @@ impl NotifyModule {
                 let level = SecurityLevel::NoAuthNoPriv;
                 let header = header((model, security, level), PduClass::Confirmed, handle);
                 let (security_name, context, pdu) = (&[][..], &[][..], &pdu[..]);
+                self.informs().sends(handle, true);
                 let discovery = Outgoing { header, security_name, context, pdu, ..*outgoing };
                 self.make_and_send(act, &discovery).map_err(|made| match made {
                     Made::Unsent(unsent) => unsent,
@@ -308,17 +290,27 @@ impl NotifyModule {
         Ok(self.own_engine_id.get_or_init(|| engine_id.to_vec().into()))
     }
 
-    /// Counts what could not be sent, and tells the log of each reason once per target.
-    fn note(&self, target: &[u8], sent: &Result<(), Unsent>) {
+    /// Counts what could not be sent.
+    fn note(&self, target: &[u8], unsent: &Unsent) {
+        self.counts.failed.add();
+        self.complain(target, format!("was not told: {unsent}"));
+    }
+
+    /// Counts an inform that nobody waits for any more.
+    fn give_up(&self, inform: &Waiting, why: &str) {
+        self.counts.given_up.add();
+        let reported = match &inform.reported[..] {
+            "" => String::new(),
+            reported => format!("; it has reported {reported}: {}", cure(reported)),
+        };
+        self.complain(&inform.target, format!("did not acknowledge an inform: {why}{reported}"));
+    }
+
+    /// Tells the log of each reason once per target, until that one hears of something.
+    fn complain(&self, target: &[u8], why: String) {
         /// The reasons of so many targets are remembered.
         const MOST_TOLD: usize = 1024;
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let Err(unsent) = sent else {
-            told.remove(target);
-            return;
-        };
-        self.counts.failed.add();
-        let why = unsent.to_string();
         if told.get(target) == Some(&why) {
             return;
         }
@@ -326,8 +318,13 @@ impl NotifyModule {
             told.clear();
         }
         let name = String::from_utf8_lossy(target);
-        self.host.log(Level::Warning, &format!("target `{name}` was not told: {why}"));
+        self.host.log(Level::Warning, &format!("target `{name}` {why}"));
         told.insert(target.to_vec(), why);
+    }
+
+    /// A target hears of something: what is wrong with it later is new.
+    fn arrives(&self, target: &[u8]) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
     }
 
     /// Takes an answer; false when nobody waits for it.
@@ -338,47 +335,37 @@ impl NotifyModule {
         from: (&[u32], &[u8]),
         pdu: &[u8],
     ) -> bool {
-        let version = s_wire::PduVersion::V2;
-        let Ok((kind, _)) = s_wire::pdu::peek(Reader::new(pdu), version) else { return false };
-        let is_report = match kind {
-            PduKind::Response => false,
-            PduKind::Report => true,
-            _ => return false,
-        };
+        let Some(answer) = answer_in(pdu) else { return false };
         let handle = header.send_pdu_handle;
-        let answered = self.informs().answered(handle, header.message_model, from, is_report);
+        let answered = self.informs().answered(handle, header.message_model, from, answer);
         match answered {
             Answered::Nobody => return false,
-            Answered::Acknowledged => self.counts.acknowledged.add(),
+            Answered::Acknowledged(inform) => {
+                self.counts.acknowledged.add();
+                self.arrives(&inform.target);
+            }
+            Answered::Noted => {}
             // The Report has told the models what they lacked: the receiver's engine, or its clock.
-            Answered::Again(inform) => {
-                let sent = self.send_inform(act, &inform);
-                self.note(&inform.target, &sent);
-            }
-            Answered::Refused(inform) => {
-                let why = Unsent::Refused(format!("its receiver reports {}", reported(pdu)));
-                self.note(&inform.target, &Err(why));
-            }
+            Answered::Again(inform) => self.send_again(act, &inform),
+            Answered::Refused(inform) => self.give_up(&inform, "its receiver refused it"),
         }
         true
     }
 
-    /// Sends again what was not acknowledged in time, or gives it up.
+    /// Sends again what was not acknowledged in time, or gives it up; the rest of many is left for later.
     pub(crate) fn repeat(&self, act: &Activity) {
-        let overdue = self.informs().overdue(self.host.now());
+        let overdue = self.informs().overdue(self.host.now(), MOST_AT_ONCE);
         for inform in overdue {
             match inform {
-                Overdue::Again(inform) => {
-                    let sent = self.send_inform(act, &inform);
-                    self.note(&inform.target, &sent);
-                }
-                Overdue::GivenUp(inform) => {
-                    self.counts.given_up.add();
-                    let name = String::from_utf8_lossy(&inform.target);
-                    let text = format!("target `{name}` did not acknowledge an inform in time");
-                    self.host.log(Level::Warning, &text);
-                }
+                Overdue::Again(inform) => self.send_again(act, &inform),
+                Overdue::GivenUp(inform) => self.give_up(&inform, "its time is over"),
             }
+        }
+    }
+
+    fn send_again(&self, act: &Activity, inform: &Waiting) {
+        if let Err(unsent) = self.send_inform(act, inform) {
+            self.note(&inform.target, &unsent);
         }
     }
 }
@@ -436,14 +423,37 @@ const fn header(
     }
 }
 
-/// The counter in a Report, by its name where it has one.
-fn reported(pdu: &[u8]) -> String {
-    use roles::error::Counter;
+/// What a PDU answers; none if it is no answer.
+fn answer_in(pdu: &[u8]) -> Option<Answer> {
     let mut arcs = [0; s_wire::oid::MAX_ARCS];
-    let decoded = s_wire::AnyPdu::decode(Reader::new(pdu), s_wire::PduVersion::V2);
-    let first = decoded.ok().and_then(|pdu| pdu.bindings().into_iter().next());
-    let Some(first) = first else { return "nothing".to_owned() };
+    let decoded = AnyPdu::decode(Reader::new(pdu), s_wire::PduVersion::V2);
+    let Ok(AnyPdu::Pdu(pdu)) = decoded else { return None };
+    match pdu.kind {
+        PduKind::Response => return Some(Answer::Response),
+        PduKind::Report => {}
+        _ => return None,
+    }
+    // RFC 3416 §4.2.8: a Report has one binding, which is the counter.
+    let Some(first) = pdu.bindings.into_iter().next() else {
+        return Some(Answer::Report(None, "nothing".to_owned()));
+    };
     let name: &[u32] = first.name.decode(&mut arcs);
-    let known = Counter::ALL.iter().find(|counter| counter.instance() == name);
-    known.map_or_else(|| format!("{name:?}"), |counter| counter.name().to_owned())
+    let counter = Counter::ALL.iter().copied().find(|counter| counter.instance() == name);
+    let text = counter.map_or_else(|| format!("{name:?}"), |counter| counter.name().to_owned());
+    Some(Answer::Report(counter, text))
+}
+
+/// What helps against a Report.
+fn cure(reported: &str) -> &'static str {
+    let is = |counter: Counter| reported == counter.name();
+    match () {
+        () if is(Counter::UnknownUserNames) => "make the user known there",
+        () if is(Counter::WrongDigests) => "give the user the same authentication key there",
+        () if is(Counter::DecryptionErrors) => "give the user the same privacy key there",
+        () if is(Counter::UnsupportedSecLevels) => {
+            "give the user the level there, or the target a lower one"
+        }
+        () if is(Counter::NotInTimeWindows) => "look whether several receivers share its engine ID",
+        () => "look at the receiver's log",
+    }
 }

@@ -5,6 +5,7 @@
 
 use roles::notify::standard::SNMP_TRAPS;
 use roles::varbind::{ValueKind, VarBind, VarBinds, VarValue};
+use roles::wire::to_wire;
 use s_sdk::Full;
 use s_sdk::value::Field;
 use s_wire::{Arcs, Bindings, Encode, Pdu, PduKind, TrapV1, VarBindList};
@@ -28,6 +29,8 @@ pub(crate) struct Notification {
     pub(crate) context: Vec<u8>,
     /// sysUpTime when it happened.
     pub(crate) up_time: u32,
+    /// snmpTargetAddrName of the last target that was told; empty before the first one.
+    pub(crate) told_up_to: Vec<u8>,
     bindings: Vec<Binding>,
 }
 
@@ -96,6 +99,7 @@ impl Notification {
             name: name.to_vec(),
             context: context.to_vec(),
             up_time,
+            told_up_to: Vec::new(),
             bindings: bindings.iter().map(Binding::of).collect(),
         }
     }
@@ -113,27 +117,6 @@ impl Notification {
         }
         Ok(binds)
     }
-}
-
-/// A binding as the wire wants it; none when a message cannot carry its names.
-fn to_wire(binding: VarBind<'_>) -> Option<s_wire::VarBind<'_, Arcs<'_>>> {
-    use s_wire::Value;
-    let value = match binding.value {
-        VarValue::Unspecified => Value::Null,
-        VarValue::Integer(integer) => Value::Integer(integer),
-        VarValue::Octets(octets) => Value::Octets(octets),
-        VarValue::Oid(arcs) => Value::Oid(Arcs::new(arcs)?),
-        VarValue::IpAddress(address) => Value::IpAddress(address),
-        VarValue::Counter32(number) => Value::Counter32(number),
-        VarValue::Gauge32(number) => Value::Gauge32(number),
-        VarValue::TimeTicks(ticks) => Value::TimeTicks(ticks),
-        VarValue::Opaque(octets) => Value::Opaque(octets),
-        VarValue::Counter64(number) => Value::Counter64(number),
-        VarValue::NoSuchObject => Value::NoSuchObject,
-        VarValue::NoSuchInstance => Value::NoSuchInstance,
-        VarValue::EndOfMibView => Value::EndOfMibView,
-    };
-    Some(s_wire::VarBind { name: Arcs::new(binding.name)?, value })
 }
 
 /// All bindings from a position on; none if one cannot be carried.

@@ -8,13 +8,17 @@ use crate::tables::{Tables, name};
 use crate::target::{self, TargetAddr, TargetParams};
 use mib_kit::index::Implied;
 use mib_kit::{Octets, Oid, RowStatus, Rows};
+use roles::notify::canonical;
 use roles::varbind::{SecurityLevel, VarBinds};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// A management target: where, how, as whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     /// snmpTargetAddrName.
     pub(crate) name: Vec<u8>,
+    /// As what comes from there has it.
     pub(crate) domain: Vec<u32>,
     pub(crate) address: Vec<u8>,
     /// Hundredths of a second.
@@ -29,9 +33,9 @@ pub(crate) struct Target {
     pub(crate) inform: bool,
 }
 
-/// The targets of all active rows, in the order of snmpNotifyName and snmpTargetAddrName.
+/// The targets of all active rows, in the order of their names.
 pub(crate) fn targets(tables: &Tables) -> Vec<Target> {
-    let mut targets: Vec<Target> = Vec::new();
+    let mut targets = BTreeMap::new();
     let notifies = tables.notifies.iter().filter(|(_, row)| row.status == RowStatus::Active);
     for (_, notify) in notifies {
         let tagged = tables
@@ -39,12 +43,13 @@ pub(crate) fn targets(tables: &Tables) -> Vec<Target> {
             .iter()
             .filter(|(_, addr)| addr.is_active() && target::has_tag(&addr.tags, &notify.tag));
         for (Implied(Octets(name)), addr) in tagged {
-            if !targets.iter().any(|known| known.name == name) {
-                targets.extend(whole(tables, name, addr, notify.kind == INFORM));
+            let target = whole(tables, name.clone(), addr, notify.kind == INFORM);
+            if let (Some(target), Entry::Vacant(place)) = (target, targets.entry(name)) {
+                place.insert(target);
             }
         }
     }
-    targets
+    targets.into_values().collect()
 }
 
 /// A target with its parameters; none while these are not active.
@@ -54,7 +59,7 @@ fn whole(tables: &Tables, addr_name: Vec<u8>, addr: &TargetAddr, inform: bool) -
     let number = |number: &Option<i32>| number.and_then(|number| u32::try_from(number).ok());
     Some(Target {
         name: addr_name,
-        domain: addr.domain.clone(),
+        domain: canonical(&addr.domain).to_vec(),
         address: addr.address.clone(),
         timeout: u32::try_from(addr.timeout).ok()?,
         retries: u32::try_from(addr.retries).ok()?,

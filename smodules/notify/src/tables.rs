@@ -7,7 +7,7 @@
 use crate::notification::{EXCLUDED, Filter, FilterIndex, INCLUDED, INFORM, Notify, Profile, TRAP};
 use crate::target::{Name, TargetAddr, TargetParams};
 use mib_kit::index::{Implied, Index};
-use mib_kit::{Octets, Oid, RowStatus, Rows, StorageType};
+use mib_kit::{Managed, Octets, Oid, RowStatus, Rows, StorageType};
 use roles::settings::{NotifySettings, NotifyTarget};
 use s_sdk::value::Field;
 
@@ -43,28 +43,21 @@ pub(crate) struct Kept {
     filters: Vec<(Vec<u8>, Vec<u32>, Filter)>,
 }
 
-/// What all rows have.
-trait Row: Clone {
-    fn storage(&self) -> StorageType;
-}
-
-macro_rules! rows {
-    ($($row:ty),*) => { $(impl Row for $row { fn storage(&self) -> StorageType { self.storage } })* };
-}
-rows!(TargetAddr, TargetParams, Notify, Profile, Filter);
-
 pub(crate) fn name(octets: &[u8]) -> Name {
     Implied(Octets(octets.to_vec()))
 }
 
 /// The rows that came by SET: those in the table that are not configured, and those in the shadow.
-fn written<I: Index, R: Row>(rows: &Rows<I, R>, shadowed: &Rows<I, R>) -> Rows<I, R> {
+fn written<I: Index, R: Managed + Clone>(rows: &Rows<I, R>, shadowed: &Rows<I, R>) -> Rows<I, R> {
     let in_table = rows.iter().filter(|(_, row)| row.storage() != StorageType::ReadOnly);
     in_table.chain(shadowed.iter()).map(|(index, row)| (index, row.clone())).collect()
 }
 
 /// Puts configured rows over others; answers what is in their shadow.
-fn cover<I: Index, R: Row>(rows: &mut Rows<I, R>, configured: &Rows<I, R>) -> Rows<I, R> {
+fn cover<I: Index, R: Managed + Clone>(
+    rows: &mut Rows<I, R>,
+    configured: &Rows<I, R>,
+) -> Rows<I, R> {
     let mut shadowed = Rows::default();
     for (index, row) in configured.iter() {
         if let Some(covered) = rows.remove(&index) {
@@ -76,12 +69,15 @@ fn cover<I: Index, R: Row>(rows: &mut Rows<I, R>, configured: &Rows<I, R>) -> Ro
 }
 
 /// The rows that are to be kept, with names as octets.
-fn kept<R: Row>(rows: &Rows<Name, R>, keep: fn(StorageType) -> bool) -> Vec<(Vec<u8>, R)> {
+fn kept<R: Managed + Clone>(
+    rows: &Rows<Name, R>,
+    keep: fn(StorageType) -> bool,
+) -> Vec<(Vec<u8>, R)> {
     let rows = rows.iter().filter(|(_, row)| keep(row.storage()));
     rows.map(|(Implied(Octets(name)), row)| (name, row.clone())).collect()
 }
 
-fn taken<R: Row>(rows: Vec<(Vec<u8>, R)>) -> Rows<Name, R> {
+fn taken<R: Managed + Clone>(rows: Vec<(Vec<u8>, R)>) -> Rows<Name, R> {
     rows.into_iter().map(|(octets, row)| (name(&octets), row)).collect()
 }
 

@@ -5,7 +5,7 @@
 
 use mib_kit::index::Implied;
 use mib_kit::syntax::{integer, octets};
-use mib_kit::{Column, Creation, Octets, RowStatus, StorageType, Syntax};
+use mib_kit::{Column, Managed, Octets, RowStatus, StorageType, Syntax, storage_and_status};
 use roles::varbind::VarValue::{self, Integer};
 use roles::varbind::{ErrorStatus, message_model, security_model};
 use s_sdk::value::Field;
@@ -105,6 +105,13 @@ pub(crate) fn named<R: Clone>(name: &Name, row: &R) -> Option<R> {
     (1..=MAX_NAME).contains(&name.0.0.len()).then(|| row.clone())
 }
 
+impl Managed for TargetAddr {
+    storage_and_status!();
+    fn is_complete(&self) -> bool {
+        !self.domain.is_empty() && !self.address.is_empty() && !self.params.is_empty()
+    }
+}
+
 pub(crate) const ADDR_COLUMNS: &[Column<TargetAddr>] = &[
     Column::writable(
         2,
@@ -130,7 +137,7 @@ pub(crate) const ADDR_COLUMNS: &[Column<TargetAddr>] = &[
         |row| Some(Integer(row.timeout)),
         Syntax::Integer(0, i32::MAX),
         |row, value| {
-            row.timeout = number(value)?;
+            row.timeout = integer(value)?;
             Ok(())
         },
     ),
@@ -139,7 +146,7 @@ pub(crate) const ADDR_COLUMNS: &[Column<TargetAddr>] = &[
         |row| Some(Integer(row.retries)),
         Syntax::Integer(0, 255),
         |row, value| {
-            row.retries = number(value)?;
+            row.retries = integer(value)?;
             Ok(())
         },
     ),
@@ -165,32 +172,21 @@ pub(crate) const ADDR_COLUMNS: &[Column<TargetAddr>] = &[
             Ok(())
         },
     ),
-    Column::writable(
-        8,
-        |row| Some(row.storage.value()),
-        Syntax::STORAGE_TYPE,
-        |row, value| {
-            row.storage = StorageType::from_value(value)?;
-            Ok(())
-        },
-    ),
-    Column::writable(
-        9,
-        |row| Some(row.status.value()),
-        Syntax::RowStatus,
-        |row, value| {
-            row.status = RowStatus::from_value(value)?;
-            Ok(())
-        },
-    ),
+    Column::storage(8, Syntax::STORAGE_TYPE),
+    Column::status(9),
 ];
 
-pub(crate) const ADDR_CREATION: Creation<Name, TargetAddr> = Creation {
-    create: |name| named(name, &TargetAddr::NEW),
-    status: |row| &mut row.status,
-    complete: |row| !row.domain.is_empty() && !row.address.is_empty() && !row.params.is_empty(),
-    storage: |row| row.storage,
-};
+impl Managed for TargetParams {
+    storage_and_status!();
+    fn is_complete(&self) -> bool {
+        let TargetParams { message_model, security_model, security_name, security_level, .. } =
+            self;
+        message_model.is_some()
+            && security_model.is_some()
+            && security_name.is_some()
+            && security_level.is_some()
+    }
+}
 
 pub(crate) const PARAMS_COLUMNS: &[Column<TargetParams>] = &[
     Column::writable(
@@ -198,7 +194,7 @@ pub(crate) const PARAMS_COLUMNS: &[Column<TargetParams>] = &[
         |row| row.message_model.map(Integer),
         Syntax::Integer(0, i32::MAX),
         |row, value| {
-            let model = number(value)?;
+            let model = integer(value)?;
             row.message_model = Some(known(model, &MESSAGE_MODELS)?);
             Ok(())
         },
@@ -208,7 +204,7 @@ pub(crate) const PARAMS_COLUMNS: &[Column<TargetParams>] = &[
         |row| row.security_model.map(Integer),
         Syntax::Integer(1, i32::MAX),
         |row, value| {
-            let model = number(value)?;
+            let model = integer(value)?;
             row.security_model = Some(known(model, &SECURITY_MODELS)?);
             Ok(())
         },
@@ -227,42 +223,13 @@ pub(crate) const PARAMS_COLUMNS: &[Column<TargetParams>] = &[
         |row| row.security_level.map(Integer),
         Syntax::Integer(1, 3),
         |row, value| {
-            row.security_level = Some(number(value)?);
+            row.security_level = Some(integer(value)?);
             Ok(())
         },
     ),
-    Column::writable(
-        6,
-        |row| Some(row.storage.value()),
-        Syntax::STORAGE_TYPE,
-        |row, value| {
-            row.storage = StorageType::from_value(value)?;
-            Ok(())
-        },
-    ),
-    Column::writable(
-        7,
-        |row| Some(row.status.value()),
-        Syntax::RowStatus,
-        |row, value| {
-            row.status = RowStatus::from_value(value)?;
-            Ok(())
-        },
-    ),
+    Column::storage(6, Syntax::STORAGE_TYPE),
+    Column::status(7),
 ];
-
-pub(crate) const PARAMS_CREATION: Creation<Name, TargetParams> = Creation {
-    create: |name| named(name, &TargetParams::NEW),
-    status: |row| &mut row.status,
-    complete: |row| {
-        let TargetParams { message_model, security_model, security_name, security_level, .. } = row;
-        message_model.is_some()
-            && security_model.is_some()
-            && security_name.is_some()
-            && security_level.is_some()
-    },
-    storage: |row| row.storage,
-};
 
 /// The message processing models that can send.
 pub(crate) const MESSAGE_MODELS: [u32; 3] =
@@ -279,11 +246,7 @@ fn known(model: i32, models: &[u32]) -> Result<i32, ErrorStatus> {
 }
 
 pub(crate) fn text(value: VarValue<'_>) -> Result<Vec<u8>, ErrorStatus> {
-    octets(value).map(<[u8]>::to_vec).ok_or(ErrorStatus::WrongType)
-}
-
-pub(crate) fn number(value: VarValue<'_>) -> Result<i32, ErrorStatus> {
-    integer(value).ok_or(ErrorStatus::WrongType)
+    octets(value).map(<[u8]>::to_vec)
 }
 
 /// What separates tags (SnmpTagValue).

@@ -39,7 +39,7 @@ fn set(
     let binds = binds(list);
     let which = Span::new(0, u32::try_from(binds.len()).unwrap());
     let refused = |error: MibError| (error.status, error.index);
-    let set = mib.set_check(act, b"", &binds, which).map_err(refused)?;
+    let set = mib.set_check(act, 3, b"tester", b"", &binds, which).map_err(refused)?;
     let applied = mib.set_apply(act, set, &binds, which).map_err(refused);
     mib.set_cleanup(act, set).unwrap();
     applied

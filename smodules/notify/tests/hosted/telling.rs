@@ -288,11 +288,47 @@ fn reports_that_correct_nothing_do_not_go_on_for_ever() {
         world.hear(THERE, &answer.unwrap());
         sent = world.wire();
     }
-    assert_eq!(messages, 4, "one try and three corrections");
+    assert_eq!(messages, 2, "a discovery and one try");
     let log = world.log();
     assert!(log.iter().any(|line| line.contains("usmStatsUnknownUserNames")), "{log:?}");
-    world.time_passes();
-    assert_eq!(world.statistics().given_up, 1);
+    assert_eq!((world.statistics().given_up, world.statistics().waiting), (1, 0));
+    assert_eq!(world.time_passes(), []);
+}
+
+#[test]
+fn an_inform_is_acknowledged_whatever_its_target_calls_the_transport() {
+    let world = World::new();
+    let domain = roles::notify::UDP_IPV4_DOMAIN.to_vec();
+    world.targets(&[NotifyTarget { domain, ..target("one", 1, true) }]);
+    let sent = link_down(&world);
+    assert!(world.hear(THERE, &acknowledged(&sent[0])));
+    // Its engine is found out under the same name (RFC 3419).
+    let receiver = receiver();
+    let domain = roles::notify::UDP_IPV4_DOMAIN.to_vec();
+    world.targets(&[NotifyTarget { domain, ..target("one", 3, true) }]);
+    let sent = link_down(&world);
+    let (_, answer) = received(&receiver, &sent[0].message);
+    assert!(world.hear(THERE, &answer.unwrap()));
+}
+
+#[test]
+fn many_targets_are_told_in_several_activities_each_of_them_once() {
+    let world = World::new();
+    let targets: Vec<_> = (10..50).map(|n| target(&format!("t{n}"), 1, n % 2 == 0)).collect();
+    world.targets(&targets);
+    let binds = VarBinds::new();
+    let post = || {
+        world.act(|act| world.notifier().notify(act, standard::COLD_START, b"", &binds)).unwrap();
+    };
+    post();
+    assert_eq!([(); 4].map(|()| world.deliver_one().len()), [16, 16, 8, 0]);
+    assert_eq!((world.statistics().accepted, world.statistics().sent), (1, 40));
+    // So with what is repeated.
+    assert_eq!([world.time_passes().len(), world.time_passes().len()], [16, 4]);
+    // Where the rest finds no room to wait, it does not wait.
+    post();
+    world.room_for(0);
+    assert_eq!(world.deliver_one().len(), 40);
 }
 
 #[test]
@@ -304,7 +340,7 @@ fn failed_authentication_is_told_only_where_that_is_enabled() {
     let snmp: MibAccessProxy = world.runtime.proxy("mib.snmp").unwrap();
     let enable = bindings(&[(&[1, 3, 6, 1, 2, 1, 11, 30, 0], VarValue::Integer(1))]);
     world.act(|act| {
-        let set = snmp.set_check(act, b"", &enable, Span::new(0, 1)).unwrap();
+        let set = snmp.set_check(act, 3, b"tester", b"", &enable, Span::new(0, 1)).unwrap();
         snmp.set_apply(act, set, &enable, Span::new(0, 1)).unwrap();
         snmp.set_cleanup(act, set).unwrap();
     });

@@ -16,7 +16,7 @@ use s_sdk::value::Field;
 use s_sdk::{Activity, Buf, CallError, Host, List, Module, Refusal, Value, behavior, s_module};
 use s_wire::ber::Encode;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 pub(crate) const SHA_256: &[u32] = &[1, 3, 6, 1, 6, 3, 10, 1, 1, 5];
@@ -37,7 +37,7 @@ pub(crate) struct Sent {
 #[derive(Default)]
 pub(crate) struct Around {
     mail: Mutex<VecDeque<(String, Vec<u8>)>>,
-    room: OnceLock<usize>,
+    room: Mutex<Option<usize>>,
     wire: Mutex<VecDeque<Sent>>,
     timer: Mutex<Option<Duration>>,
     log: Mutex<Vec<String>>,
@@ -57,7 +57,7 @@ impl Surroundings for Lent {
         }
         assert_eq!(component, "notify");
         let mut mail = self.0.mail.lock().unwrap();
-        if mail.len() >= *self.0.room.get().unwrap_or(&usize::MAX) {
+        if mail.len() >= self.0.room.lock().unwrap().unwrap_or(usize::MAX) {
             return Status::FULL;
         }
         mail.push_back((kind.to_owned(), payload.to_vec()));
@@ -240,7 +240,7 @@ impl World {
 
     /// So many notifications can wait from now on.
     pub(crate) fn room_for(&self, room: usize) {
-        self.around.room.set(room).unwrap();
+        *self.around.room.lock().unwrap() = Some(room);
     }
 
     pub(crate) fn log(&self) -> Vec<String> {
@@ -253,17 +253,17 @@ impl World {
 
     /// Does what the task would do: hands the module what waits in its mailbox, and answers what it sent.
     pub(crate) fn deliver(&self) -> Vec<Sent> {
-        let component = self.runtime.component("notify").unwrap();
-        loop {
-            let next = self.around.mail.lock().unwrap().pop_front();
-            let Some((kind, payload)) = next else { break };
-            self.act(|act| component.on_message(act, &kind, &payload)).unwrap();
+        let mut sent = Vec::new();
+        while !self.around.mail.lock().unwrap().is_empty() {
+            sent.extend(self.deliver_one());
         }
-        self.wire()
+        sent
     }
 
-    /// Fires the module's timer, and answers what it sent.
+    /// Fires the module's timer when an inform that was sent by now waits no longer, and answers what it sent.
     pub(crate) fn time_passes(&self) -> Vec<Sent> {
+        // The targets of these tests give no time at all, so it is as short as it can be.
+        std::thread::sleep(Duration::from_millis(100));
         let component = self.runtime.component("notify").unwrap();
         self.act(|act| component.on_timer(act, 1)).unwrap();
         self.wire()
@@ -271,6 +271,16 @@ impl World {
 
     pub(crate) fn wire(&self) -> Vec<Sent> {
         std::mem::take(&mut *self.around.wire.lock().unwrap()).into()
+    }
+
+    /// As [`World::deliver`], but for one message only.
+    pub(crate) fn deliver_one(&self) -> Vec<Sent> {
+        let component = self.runtime.component("notify").unwrap();
+        let next = self.around.mail.lock().unwrap().pop_front();
+        if let Some((kind, payload)) = next {
+            self.act(|act| component.on_message(act, &kind, &payload)).unwrap();
+        }
+        self.wire()
     }
 
     /// What the engine does with a datagram that answers a notification.
