@@ -191,7 +191,7 @@ fn inside(options: &Options) -> Result<(), Error> {
     let effort = match options.quick {
         true => Effort { rounds: 1, duration: Duration::from_secs(2) },
         // Long enough for snmpd to read all interfaces and go through them.
-        false => Effort { rounds: 3, duration: Duration::from_secs(8) },
+        false => Effort { rounds: 3, duration: Duration::from_secs(12) },
     };
     let mut figures = cases::measure(&cases::interfaces(), &all, effort, &mut faults)?;
     figures.insert("links".to_owned(), json!(format!("{} {kind}", options.interfaces)));
