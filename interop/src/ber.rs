@@ -12,9 +12,11 @@ pub mod tag {
     pub const NULL: u8 = 0x05;
     pub const OID: u8 = 0x06;
     pub const SEQUENCE: u8 = 0x30;
+    pub const IP_ADDRESS: u8 = 0x40;
     pub const COUNTER32: u8 = 0x41;
     pub const GAUGE32: u8 = 0x42;
     pub const TIME_TICKS: u8 = 0x43;
+    pub const COUNTER64: u8 = 0x46;
     pub const GET: u8 = 0xa0;
     pub const GET_NEXT: u8 = 0xa1;
     pub const RESPONSE: u8 = 0xa2;
@@ -234,6 +236,56 @@ fn words_of_message(answer: &[u8]) -> Option<String> {
     }
 }
 
+/// What a PDU is, in words.
+pub fn pdu_in_words(pdu: &[u8]) -> String {
+    words_of_pdu(pdu).unwrap_or_else(|| format!("not BER: {pdu:02x?}"))
+}
+
+/// The PDU of a message by community.
+pub fn pdu_of(message: &[u8]) -> Option<&[u8]> {
+    let (tag::SEQUENCE, content, []) = next(message)? else { return None };
+    let (tag::INTEGER, _, rest) = next(content)? else { return None };
+    let (tag::OCTETS, _, pdu) = next(rest)? else { return None };
+    Some(pdu)
+}
+
+/// A variable of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: Vec<u32>,
+    /// The tag of its value, or of an exception.
+    pub tag: u8,
+    /// The octets of its value.
+    pub value: Vec<u8>,
+}
+
+impl Variable {
+    /// Its value in words; nothing is left out but times and counters.
+    pub fn in_words(&self) -> String {
+        value_in_words(self.tag, &self.value)
+    }
+}
+
+/// error-status and variables of a PDU.
+pub fn variables(pdu: &[u8]) -> Option<(i64, Vec<Variable>)> {
+    let (_, content, []) = next(pdu)? else { return None };
+    let (_, _, rest) = next(content)?;
+    let (_, status, rest) = next(rest)?;
+    let (_, _, rest) = next(rest)?;
+    let (tag::SEQUENCE, mut bindings, []) = next(rest)? else { return None };
+    let mut variables = Vec::new();
+    while !bindings.is_empty() {
+        let (_, binding, rest) = next(bindings)?;
+        let (tag::OID, name, value) = next(binding)? else { return None };
+        let (tag, value, []) = next(value)? else { return None };
+        let name = arcs(name).split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+        variables.push(Variable { name, tag, value: value.to_vec() });
+        bindings = rest;
+    }
+    Some((number(status), variables))
+}
+
 fn words_of_pdu(octets: &[u8]) -> Option<String> {
     let (tag, content, []) = next(octets)? else { return None };
     let name = match tag {
@@ -265,6 +317,8 @@ fn value_in_words(tag: u8, value: &[u8]) -> String {
         tag::COUNTER32 => "Counter32 *".into(),
         tag::GAUGE32 => "Gauge32 *".into(),
         tag::TIME_TICKS => "TimeTicks *".into(),
+        tag::COUNTER64 => "Counter64 *".into(),
+        tag::IP_ADDRESS => format!("IpAddress {value:?}"),
         0x80 => "noSuchObject".into(),
         0x81 => "noSuchInstance".into(),
         0x82 => "endOfMibView".into(),
@@ -273,7 +327,7 @@ fn value_in_words(tag: u8, value: &[u8]) -> String {
 }
 
 /// The next element and what is behind it.
-fn next(octets: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub fn next(octets: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = octets.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (len, rest) = match first {
@@ -288,7 +342,8 @@ fn next(octets: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-fn number(octets: &[u8]) -> i64 {
+/// An INTEGER of some octets.
+pub fn number(octets: &[u8]) -> i64 {
     let start = if octets.first().is_some_and(|first| *first >= 0x80) { -1 } else { 0 };
     octets.iter().fold(start, |sum, octet| sum << 8 | i64::from(*octet))
 }

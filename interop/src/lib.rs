@@ -3,9 +3,11 @@
 //! It never touches a system service: snmpd reads the given file and what it has kept in a directory of its
 //! own, and nothing else, and opens no port but one on the loopback. What goes wrong here is a failed test,
 //! so it panics, with what the program said. In reading order: this file starts and
-//! asks programs, [`ber`] writes requests of any kind and says what an answer is.
+//! asks programs, [`ber`] writes requests of any kind and says what an answer is, [`usm`] asks them with
+//! authentication and privacy.
 
 pub mod ber;
+pub mod usm;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};

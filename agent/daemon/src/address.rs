@@ -101,6 +101,33 @@ impl fmt::Display for Listen {
     }
 }
 
+/// Addresses, several of which may stand in one text with commas between, as in snmpd's `agentaddress`.
+///
+/// # Errors
+/// Which text is wrong, and the remedy.
+pub(crate) fn read(texts: &[String]) -> Result<Vec<Listen>, (usize, String)> {
+    let mut all: Vec<Listen> = Vec::new();
+    for (at, text) in texts.iter().enumerate() {
+        for text in text.split(',') {
+            add(&mut all, text.parse().map_err(|problem| (at, problem))?)
+                .map_err(|problem| (at, problem))?;
+        }
+    }
+    Ok(all)
+}
+
+/// Adds an address to others.
+///
+/// # Errors
+/// It is one of them.
+pub(crate) fn add(all: &mut Vec<Listen>, address: Listen) -> Result<(), String> {
+    if all.contains(&address) {
+        return Err(format!("{address} is named twice; take one of them away"));
+    }
+    all.push(address);
+    Ok(())
+}
+
 /// A list as people read it.
 pub(crate) fn list(addresses: &[Listen]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

@@ -31,23 +31,27 @@ impl Answering {
     pub(crate) fn first(&mut self, post: &Post, peer: Peer<'_>, request: &[u8]) -> Answer<'_> {
         self.scratch.begin();
         let patience = if post.is_late() { Patience::Avoiding } else { Patience::Leaving };
-        self.answer(patience, peer, request)
+        self.scratch.set_patience(patience);
+        self.answer(peer, request)
     }
 
-    /// Answers one that was left.
+    /// Answers one that was left, waiting for these slow modules, or for none.
     pub(crate) fn again(
         &mut self,
-        patience: Patience,
+        awaited: Option<&[usize]>,
         peer: Peer<'_>,
         request: &[u8],
     ) -> Answer<'_> {
         self.scratch.begin_again();
-        self.answer(patience, peer, request)
+        match awaited {
+            Some(components) => self.scratch.wait_for(components),
+            None => self.scratch.set_patience(Patience::Avoiding),
+        }
+        self.answer(peer, request)
     }
 
-    fn answer(&mut self, patience: Patience, peer: Peer<'_>, request: &[u8]) -> Answer<'_> {
+    fn answer(&mut self, peer: Peer<'_>, request: &[u8]) -> Answer<'_> {
         let Answering { engine, worker, scratch } = self;
-        scratch.set_patience(patience);
         if worker.serve(|act| engine.answer(act, peer, request, scratch)) {
             Answer::Octets(scratch.answer())
         } else {
@@ -66,7 +70,7 @@ impl Answering {
     ) {
         if let Err(reply_to) = later.take((domain, address, request), left, reply_to) {
             let peer = Peer { domain, address };
-            let answer = self.again(Patience::Avoiding, peer, request);
+            let answer = self.again(None, peer, request);
             reply_to.send(answer.octets());
         }
     }

@@ -6,15 +6,17 @@ use crate::identity;
 use crate::keeper::Keeper;
 use crate::store::Store;
 use roles::settings::{Settings as _, SettingsProxy, write};
-use s_control::{Config, Started, SwapManager};
+use s_control::{Config, StartError, Started, SwapManager};
 use s_engine::{Engine, Facts, Identity};
 use s_package::key::SecretKey;
 use s_package::text::Name;
 use s_package::trust::{RootKey, Roots, SCHEMA, TrustDocument, TrustStore};
 use s_proxy::gate::Fence;
 use s_proxy::{Code, Runtime, Surroundings};
+use s_repository::RepositoryFault;
 use s_sdk::abi::ModuleDescriptor;
 use s_sdk::{Buf, Level};
+use s_transaction::journal::{JournalFault, ScanFault};
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -84,9 +86,7 @@ pub(crate) fn start(
         max_message_size: configuration.max_message_size.unwrap_or(LARGEST),
         clock: Box::new(move || began.elapsed()),
     });
-    let mut config = Config::new(store.path().join("swap"), nobody()?);
-    config.log = Arc::clone(&log);
-    let (manager, runtime) = SwapManager::open(config)?;
+    let (manager, runtime) = manager(store, &log)?;
     for (name, module) in &FACTORY {
         manager.component(name, Some(module))?;
     }
@@ -126,6 +126,43 @@ pub(crate) fn start(
     Ok((application, unseen))
 }
 
+/// Opens the swap manager. A journal that is damaged at its beginning tells nothing more: it is kept aside,
+/// and the agent starts with its factory set.
+///
+/// # Errors
+/// What kept it from opening, and the remedy.
+fn manager(
+    store: &Store,
+    log: &s_control::LogSink,
+) -> Result<(SwapManager, &'static Runtime), Box<dyn Error>> {
+    let directory = store.path().join("swap");
+    let open = || {
+        let mut config = Config::new(&directory, nobody()?);
+        config.log = Arc::clone(log);
+        Ok::<_, Box<dyn Error>>(SwapManager::open(config))
+    };
+    let fault = match open()? {
+        Ok(opened) => return Ok(opened),
+        Err(fault) => fault,
+    };
+    let StartError::Repository(RepositoryFault::Journal(JournalFault::Scan(
+        ScanFault::NotAJournal,
+    ))) = fault
+    else {
+        return Err(fault.into());
+    };
+    let aside = Store::open(&directory)?.keep_aside("journal", "damaged", false)?;
+    let aside: Vec<_> = aside.iter().map(|path| path.display().to_string()).collect();
+    let what = format!(
+        "{}/journal is damaged at its beginning and is now {}; the factory set serves, and which \
+         epochs were recorded is forgotten: push the packages again",
+        directory.display(),
+        aside.join(", ")
+    );
+    log(Level::Warning, "sagentd", "", &what);
+    Ok(open()??)
+}
+
 /// Has every module that an agent starts with check its part of a configuration; nothing is written, and
 /// nobody is answered.
 ///
@@ -155,7 +192,9 @@ pub(crate) fn check(configuration: &Configuration) -> Result<(), Box<dyn Error>>
         })
     })?;
     let tell = |document| tell(runtime, document, false).err();
-    let problems: Vec<_> = documents(configuration).iter().filter_map(tell).collect();
+    let problems = documents(configuration);
+    let problems: Vec<_> =
+        problems.iter().filter_map(tell).map(|one| configuration.places.of(&one)).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
@@ -182,8 +221,9 @@ impl Application {
     pub(crate) fn configure(&self, configuration: &Configuration) -> Result<(), String> {
         let new = documents(configuration);
         let mut before = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        let tell_one = |one| tell(self.runtime, one, false).err();
         let problems: Vec<_> =
-            new.iter().filter_map(|one| tell(self.runtime, one, false).err()).collect();
+            new.iter().filter_map(tell_one).map(|one| configuration.places.of(&one)).collect();
         if !problems.is_empty() {
             return Err(problems.join("\n"));
         }
@@ -231,6 +271,7 @@ fn documents(configuration: &Configuration) -> Vec<Document> {
         ("security.community", write(&configuration.communities)),
         ("access.vacm", write(&configuration.vacm)),
         ("mib.system", write(&configuration.system)),
+        ("mib.snmp", write(&configuration.snmp)),
         ("mib.ucd", write(&configuration.ucd)),
         ("notify", write(&configuration.notify)),
     ]

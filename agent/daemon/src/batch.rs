@@ -103,6 +103,8 @@ impl Batch {
     /// # Errors
     /// The socket's, its timeout included; then the batch is empty.
     pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        self.answer_at[..self.count].fill(None);
+        self.answers.clear();
         (self.count, self.next) = (0, 0);
         let offered = self.offered;
         let mut places = [const { MaybeUninit::<libc::iovec>::uninit() }; SIZE];
@@ -189,8 +191,8 @@ impl Batch {
         }
     }
 
-    /// Sends the answers that have not left yet, each to where its datagram came from, and from the address that it came to. One
-    /// that cannot be sent is skipped: who asked asks again, UDP promises no more.
+    /// Sends the answers that have not left yet, each to where its datagram came from, and from the address
+    /// that it came to. One that cannot be sent is skipped: who asked asks again, UDP promises no more.
     pub(crate) fn send(&mut self, socket: &UdpSocket) {
         let mut places = [const { MaybeUninit::<libc::iovec>::uninit() }; SIZE];
         let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; SIZE];

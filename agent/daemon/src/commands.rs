@@ -1,21 +1,36 @@
-//! What `sagentd` does besides serving: it writes its own manual page and completion scripts.
+//! What `sagentd` does besides serving: it writes its own manual page and completion scripts, and what its
+//! commands say.
 
 use crate::options::Options;
 use clap::CommandFactory as _;
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::Path;
 
 /// The commented configuration, which is its own documentation.
 const EXAMPLE: &str = include_str!("../../../packaging/sagentd.toml");
 
+/// Prints what a command has to say. Whoever has read enough of it and goes is no error: the rest is not
+/// wanted.
+///
+/// # Errors
+/// The output takes it not.
+pub(crate) fn print(text: impl Display) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    match write!(output, "{text}").and_then(|()| output.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
 /// Prints the completion script for a shell.
 ///
 /// # Errors
-/// Nobody reads it to its end.
+/// The output's.
 pub(crate) fn completions(shell: clap_complete::Shell) -> io::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Options::command(), "sagentd", &mut script);
-    io::stdout().write_all(&script)
+    print(String::from_utf8_lossy(&script))
 }
 
 /// Writes the manual pages, of the program, its commands, and its configuration.

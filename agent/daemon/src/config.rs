@@ -1,17 +1,20 @@
 //! The configuration: `sagentd.toml` as it is written, checked, and turned into settings of modules.
 //!
 //! It opens no socket and changes nothing. Invariant: a [`Configuration`] that was read is whole; whatever
-//! is wrong with a file is told with its line, or the name of the entry, and the remedy.
+//! is wrong with a file is told with its line, the name of the entry, and the remedy.
 
 mod file;
+mod lines;
 mod names;
 mod notify;
 mod watch;
 
+use crate::{address, metrics};
 use file::{Access, CommunityTable, File, LimitsTable, UserTable};
+use lines::{Lines, Places};
 use names::{AUTH_PROTOCOLS, PRIV_PROTOCOLS, engine_id, oid, protocol, secret, source};
 use roles::settings::{
-    AccessEntry, Community, CommunitySettings, GroupMember, KeyForm, NotifySettings,
+    AccessEntry, Community, CommunitySettings, GroupMember, KeyForm, NotifySettings, SnmpSettings,
     SystemSettings, UcdSettings, User, UsmSettings, VacmSettings, ViewFamily,
 };
 use roles::varbind::{SecurityLevel, security_model};
@@ -41,15 +44,20 @@ pub(crate) struct Configuration {
     pub(crate) max_responses: Option<u32>,
     pub(crate) limits: LimitsTable,
     pub(crate) system: SystemSettings,
+    pub(crate) snmp: SnmpSettings,
     pub(crate) usm: UsmSettings,
     pub(crate) communities: CommunitySettings,
     pub(crate) vacm: VacmSettings,
     pub(crate) notify: NotifySettings,
     pub(crate) ucd: UcdSettings,
+    /// Where in the file what stands.
+    pub(crate) places: Places,
     /// It was read, not made up because there was none.
     pub(crate) is_from_a_file: bool,
     /// Nobody is let in whom it does not name, even if it names nobody.
     pub(crate) is_closed: bool,
+    /// It named nobody, so a user was made.
+    pub(crate) has_first_user: bool,
     /// What an operator should hear of whenever it is read.
     pub(crate) warnings: Vec<String>,
 }
@@ -65,22 +73,14 @@ pub(crate) enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// It is not TOML, or has what there is not.
-    #[error("{path}: {message}")]
-    Syntax {
+    /// It is not TOML, has what there is not, or an entry makes no sense.
+    #[error("{path}:{line}: {problem}")]
+    Wrong {
         /// The file.
         path: String,
-        /// Line, cause and what is known there.
-        message: String,
-    },
-    /// An entry makes no sense.
-    #[error("{path}: {entry}: {problem}")]
-    Entry {
-        /// The file.
-        path: String,
-        /// Which entry.
-        entry: String,
-        /// Cause and remedy.
+        /// Where in it.
+        line: usize,
+        /// Entry, cause and remedy.
         problem: String,
     },
 }
@@ -94,15 +94,35 @@ impl Configuration {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: shown.clone(), source })?;
-        Self::parse(&text).map_err(|problem| match problem {
-            Problem::Syntax(message) => ConfigError::Syntax { path: shown, message },
-            Problem::Entry(entry, problem) => ConfigError::Entry { path: shown, entry, problem },
-        })
+        let mut whole = Self::parse(&text).map_err(|Problem { line, problem }| {
+            ConfigError::Wrong { path: shown, line, problem }
+        })?;
+        path.clone_into(&mut whole.places.file);
+        Ok(whole)
     }
 
     fn parse(text: &str) -> Result<Self, Problem> {
-        let file: File = toml::from_str(text)
-            .map_err(|error| Problem::Syntax(without_the_text(&error, text)))?;
+        // What is wrong and in which line, but not what stands there: it may be a passphrase.
+        let file: File = toml::from_str(text).map_err(|error| Problem {
+            line: Lines::new(text).at(error.span().map_or(0, |span| span.start)),
+            problem: error.message().to_owned(),
+        })?;
+        let mut whole = Self::from_file(file).map_err(|Wrong { place, entry, problem }| {
+            Problem { line: Lines::new(text).of(&place), problem: format!("{entry}: {problem}") }
+        })?;
+        whole.places = Places::new(text, &whole);
+        Ok(whole)
+    }
+
+    fn from_file(file: File) -> Result<Self, Wrong> {
+        for (place, listen) in [("listen", &file.listen), ("metrics.listen", &file.metrics.listen)]
+        {
+            let read = match place {
+                "listen" => address::read(listen),
+                _ => metrics::places_of(listen),
+            };
+            read.map_err(|(at, problem)| Wrong::at(&format!("{place}.{at}"), place, problem))?;
+        }
         let mut whole = Configuration {
             listen: file.listen,
             state_directory: file.state_directory,
@@ -118,10 +138,14 @@ impl Configuration {
             limits: file.limits,
             ..Configuration::default()
         };
+        if whole.threads.is_some_and(|threads| !(1..=MOST_THREADS).contains(&threads)) {
+            let problem = format!("write 1 to {MOST_THREADS}, or leave it away for one per core");
+            return Err(in_entry("threads")(problem));
+        }
         // RFC 3412 §6.3 has the least, a UDP datagram the most.
         if whole.max_message_size.is_some_and(|size| !(484..=65_507).contains(&size)) {
-            let problem = "a message has 484 to 65507 octets".to_owned();
-            return Err(Problem::Entry("engine.max-message-size".to_owned(), problem));
+            let problem = "a message has 484 to 65507 octets; write a number between".to_owned();
+            return Err(in_entry("engine.max-message-size")(problem));
         }
         if let Some(id) = file.engine.id {
             whole.engine_id = Some(engine_id(&id).map_err(in_entry("engine.id"))?);
@@ -138,30 +162,43 @@ impl Configuration {
             location: file.system.location,
             services: file.system.services,
         };
+        whole.snmp.authentication_traps = file.system.authentication_traps;
         whole.ucd = watch::settings(file.watch).map_err(in_entry("watch"))?;
-        for view in file.view {
+        for (at, view) in file.view.into_iter().enumerate() {
             let entry = format!("view `{}`", view.name);
-            for (list, included) in [(&view.include, true), (&view.exclude, false)] {
-                for subtree in list {
-                    let subtree = oid(subtree).map_err(in_entry(&entry))?;
-                    whole.add_view(&view.name, subtree, included);
+            for (key, list) in [("include", &view.include), ("exclude", &view.exclude)] {
+                for (nth, subtree) in list.iter().enumerate() {
+                    let place = format!("view.{at}.{key}.{nth}");
+                    let subtree =
+                        oid(subtree).map_err(|problem| Wrong::at(&place, &entry, problem))?;
+                    whole.add_view(&view.name, subtree, key == "include");
                 }
             }
         }
-        for user in file.user {
-            let entry = format!("user `{}`", user.name);
-            whole.add_user(user).map_err(in_entry(&entry))?;
+        for (at, user) in file.user.into_iter().enumerate() {
+            let (place, entry) = (format!("user.{at}"), format!("user `{}`", user.name));
+            whole.add_user(user).map_err(|problem| Wrong::at(&place, &entry, problem))?;
         }
         for (at, community) in file.community.into_iter().enumerate() {
             // The name is a secret of sorts.
-            let entry = format!("community {}", at + 1);
-            whole.add_community(at, community).map_err(in_entry(&entry))?;
+            let (place, entry) = (format!("community.{at}"), format!("community {}", at + 1));
+            whole
+                .add_community(at, community)
+                .map_err(|problem| Wrong::at(&place, &entry, problem))?;
         }
         for (at, notify) in file.notify.into_iter().enumerate() {
-            let entry = format!("notify {}", at + 1);
-            whole.add_notify(at, notify).map_err(in_entry(&entry))?;
+            let (place, entry) = (format!("notify.{at}"), format!("notify {}", at + 1));
+            whole.add_notify(at, notify).map_err(|problem| Wrong::at(&place, &entry, problem))?;
         }
         Ok(whole)
+    }
+
+    /// Whether the operator named anybody who is to be let in.
+    pub(crate) fn names_somebody(&self) -> bool {
+        let nobody = self.usm.users.is_empty()
+            && self.communities.communities.is_empty()
+            && self.vacm.members.is_empty();
+        !nobody && !self.has_first_user
     }
 
     fn add_view(&mut self, name: &str, subtree: Vec<u32>, included: bool) {
@@ -390,6 +427,9 @@ impl Configuration {
     }
 }
 
+/// Threads for each UDP address: more than any machine has use for, and less than what a process may start.
+const MOST_THREADS: usize = 256;
+
 /// What nobody sees or changes by default who is not proven: users, access rights, communities.
 const SECURITY_TABLES: [&[u32]; 3] =
     [&[1, 3, 6, 1, 6, 3, 15, 1, 2], &[1, 3, 6, 1, 6, 3, 16, 1], &[1, 3, 6, 1, 6, 3, 18, 1, 1]];
@@ -420,20 +460,31 @@ fn community_principal(access: Access, view: Option<&str>) -> String {
     format!("{access}#{}", &digits[..MOST - access.len() - 1])
 }
 
-/// What is wrong and in which line, but not what stands there: it may be a passphrase.
-fn without_the_text(error: &toml::de::Error, text: &str) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+/// What is wrong with a text, and in which line.
+#[derive(Debug)]
+struct Problem {
+    line: usize,
+    problem: String,
 }
 
-enum Problem {
-    Syntax(String),
-    Entry(String, String),
+/// What is wrong with an entry.
+struct Wrong {
+    /// Where it stands, as [`Lines::of`] takes it.
+    place: String,
+    /// What an operator calls it.
+    entry: String,
+    problem: String,
 }
 
-fn in_entry(entry: &str) -> impl FnOnce(String) -> Problem {
-    let entry = entry.to_owned();
-    move |problem| Problem::Entry(entry, problem)
+impl Wrong {
+    fn at(place: &str, entry: &str, problem: String) -> Self {
+        Wrong { place: place.to_owned(), entry: entry.to_owned(), problem }
+    }
+}
+
+/// For an entry that is called as it stands in the file.
+fn in_entry(entry: &str) -> impl FnOnce(String) -> Wrong {
+    move |problem| Wrong::at(entry, entry, problem)
 }
 
 #[cfg(test)]

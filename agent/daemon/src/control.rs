@@ -60,9 +60,8 @@ impl Control {
 
     /// Answers until told to stop.
     pub(crate) fn serve(self, engine: &Engine, stop: &AtomicBool) {
-        local::serve(std::slice::from_ref(&self.listener), stop, |connection| {
-            // Whoever goes away is not waited for.
-            let _ = answer(connection, engine);
+        local::serve(std::slice::from_ref(&self.listener), stop, b"\n", |connection, line| {
+            answer(connection, line, engine).unwrap_or_default()
         });
     }
 }
@@ -73,18 +72,18 @@ impl Drop for Control {
     }
 }
 
-fn answer(mut connection: &Socket, engine: &Engine) -> io::Result<()> {
+/// The answer to a line; empty for who may not ask.
+fn answer(connection: &Socket, line: &[u8], engine: &Engine) -> io::Result<Vec<u8>> {
     let peer = rustix::net::sockopt::socket_peercred(connection)?;
     if !peer.uid.is_root() && peer.uid != rustix::process::geteuid() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let line = local::request(connection, b"\n")?;
-    let mut answer = match serde_json::from_slice(&line) {
+    let mut answer = match serde_json::from_slice(line) {
         Ok(Request::Why { peer }) => serde_json::to_vec(&why::Answer::of(engine, peer))?,
         Err(error) => serde_json::to_vec(&Refused { error: error.to_string() })?,
     };
     answer.push(b'\n');
-    connection.write_all(&answer)
+    Ok(answer)
 }
 
 /// Asks an agent that listens at one of these places, the first that is there.
@@ -101,7 +100,13 @@ pub(crate) fn ask(places: &[PathBuf], request: &Request) -> Result<String, Strin
         ));
     };
     let answer = ask_at(place, request).map_err(|error| {
-        format!("{}: {error}; ask as root or as the user that the agent runs as", place.display())
+        let cure = match error.kind() {
+            io::ErrorKind::ConnectionRefused => "the agent that listened there has ended; start it",
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "the agent is busy; ask again",
+            io::ErrorKind::PermissionDenied => "ask as root or as the user that the agent runs as",
+            _ => "see the agent's log, or name another place with --control",
+        };
+        format!("{}: {error}; {cure}", place.display())
     })?;
     match serde_json::from_str::<Refused>(&answer) {
         Ok(refused) => Err(refused.error),

@@ -52,9 +52,7 @@ pub(crate) fn add(
     act: &Activity,
     configuration: &mut Configuration,
 ) -> Result<(Option<Unseen>, Option<String>), String> {
-    let names_somebody =
-        !configuration.usm.users.is_empty() || !configuration.communities.communities.is_empty();
-    if configuration.is_closed || names_somebody {
+    if configuration.is_closed || configuration.names_somebody() {
         return Ok((None, None));
     }
     let (unseen, mut odd) = match store.read(PASSPHRASES, passphrases_of)?.into_parts() {
@@ -85,6 +83,7 @@ pub(crate) fn add(
         }
     };
     configuration.add_reader(NAME, KeyForm::Localized, [keys.auth, keys.privacy])?;
+    configuration.has_first_user = true;
     let unseen = unseen.map(|passphrases| Unseen { passphrases, store: store.clone() });
     Ok((unseen, odd))
 }

@@ -115,7 +115,7 @@ pub(crate) fn begin(
         // RFC 3414 §2.2.2: without a way to know how often it started, an engine that keeps its ID is at
         // the end of its boots. An ID that was made here is made anew instead.
         (Some(id), None) if is_lost => (id.to_vec(), LATEST_BOOT),
-        (Some(id), None) => (id.to_vec(), 1),
+        (Some(id), None) => (id.to_vec(), earlier_boots(store, id)?.saturating_add(1)),
         (None, None) if is_lost => {
             warnings.push("the engine begins anew under another engineID".into());
             (made_up(None, store.path())?, 1)

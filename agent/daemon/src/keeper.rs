@@ -191,7 +191,7 @@ impl Keeper {
         let mut warnings: Vec<String> =
             warning.into_iter().map(|what| format!("{component}: {what}")).collect();
         if is_refused {
-            let aside = self.store.keep_aside(&name, content.is_none());
+            let aside = self.store.keep_aside(&name, "refused", content.is_none());
             let aside =
                 aside.map_err(|error| format!("{component} cannot be kept aside: {error}"))?;
             warnings.extend(aside.iter().map(|path| {

@@ -10,16 +10,16 @@
 //! the answer is genErr at once; one module keeps no more than its share of the threads; nothing is started
 //! before the first request is left.
 
-use crate::answering::Answering;
+use crate::answering::{Answer, Answering};
 use crate::batch::Envelope;
 use crate::stream::Away;
 use crate::threads::Threads;
 use crate::watch::{Post, Watch};
-use s_engine::{Engine, Left, Patience, Peer};
+use s_engine::{Engine, Left, Peer};
 use s_proxy::Runtime;
 use std::collections::VecDeque;
 use std::net::UdpSocket;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Below the second after which most managers ask again.
@@ -59,7 +59,9 @@ struct Job {
     domain: &'static [u32],
     address: Vec<u8>,
     request: Vec<u8>,
-    left: Left,
+    /// The components whose modules it waits for.
+    components: Vec<usize>,
+    is_set: bool,
     /// When it is answered without the slow modules.
     due: Instant,
     /// Taken by whoever answers it.
@@ -77,7 +79,8 @@ pub(crate) struct Later {
     to_begin: Condvar,
     /// There is another deadline.
     to_end: Condvar,
-    started: Once,
+    /// Whether somebody keeps the deadlines, once that is known.
+    started: OnceLock<bool>,
 }
 
 #[derive(Default)]
@@ -86,20 +89,30 @@ struct Jobs {
     new: VecDeque<Arc<Job>>,
     /// Those with a deadline, the oldest first: not answered yet, and no SETs that were begun.
     open: VecDeque<Arc<Job>>,
-    /// The components that are waited for, once for each thread that does.
-    awaited: Vec<usize>,
+    /// What threads are at, and the modules that they wait for.
+    awaited: Vec<(Arc<Job>, Awaited)>,
 }
+
+/// A component and the generation that serves in it: what replaces a module that never returns is waited for
+/// anew.
+type Awaited = (usize, u64);
 
 impl Jobs {
     /// The oldest that may be begun now.
-    fn begin(&mut self) -> Option<Arc<Job>> {
+    fn begin(&mut self, generation: impl Fn(usize) -> u64) -> Option<Arc<Job>> {
         let Jobs { new, open, awaited } = self;
+        // Those before the last one have returned before.
+        let of = |job: &Job| {
+            let component = job.components.last().copied().unwrap_or(usize::MAX);
+            (component, generation(component))
+        };
         let is_free = |job: &Arc<Job>| {
-            awaited.iter().filter(|other| **other == job.left.component).count() < SHARE
+            let one = of(job);
+            awaited.iter().filter(|(_, other)| *other == one).count() < SHARE
         };
         let job = new.iter().position(is_free).and_then(|at| new.remove(at))?;
-        awaited.push(job.left.component);
-        if job.left.is_set {
+        awaited.push((Arc::clone(&job), of(&job)));
+        if job.is_set {
             forget(open, &job);
         }
         Some(job)
@@ -108,10 +121,15 @@ impl Jobs {
     /// Its thread waits no longer.
     fn end(&mut self, job: &Arc<Job>) {
         forget(&mut self.open, job);
-        let component = job.left.component;
-        if let Some(at) = self.awaited.iter().position(|awaited| *awaited == component) {
-            self.awaited.swap_remove(at);
-        }
+        self.awaited.retain(|(other, _)| !Arc::ptr_eq(other, job));
+    }
+
+    /// Takes one in, by its deadline among the others.
+    fn put(&mut self, job: Job) {
+        let job = Arc::new(job);
+        self.new.push_back(Arc::clone(&job));
+        let at = self.open.partition_point(|other| other.due <= job.due);
+        self.open.insert(at, job);
     }
 }
 
@@ -134,7 +152,7 @@ impl Later {
             jobs: Mutex::default(),
             to_begin: Condvar::new(),
             to_end: Condvar::new(),
-            started: Once::new(),
+            started: OnceLock::new(),
         })
     }
 
@@ -152,35 +170,47 @@ impl Later {
         left: Left,
         reply_to: ReplyTo,
     ) -> Result<(), ReplyTo> {
-        self.started.call_once(|| self.start());
+        let is_kept = *self.started.get_or_init(|| self.start());
         let mut jobs = self.jobs();
-        if jobs.open.len() >= PLACES || self.threads.are_to_end() {
+        if !is_kept || jobs.open.len() >= PLACES || self.threads.are_to_end() {
             return Err(reply_to);
         }
-        let job = Arc::new(Job {
+        jobs.put(Job {
             domain,
             address: address.to_vec(),
             request: request.to_vec(),
-            left,
+            components: vec![left.component],
+            is_set: left.is_set,
             due: Instant::now() + DEADLINE,
             reply_to: Mutex::new(Some(reply_to)),
         });
-        jobs.new.push_back(Arc::clone(&job));
-        jobs.open.push_back(job);
         drop(jobs);
-        self.to_begin.notify_one();
-        self.to_end.notify_one();
+        self.tell();
         Ok(())
     }
 
-    fn start(self: &Arc<Self>) {
+    /// There is something to begin, and perhaps an earlier deadline. One who has just been replaced may be
+    /// among those who listen, so all are told.
+    fn tell(&self) {
+        self.to_begin.notify_one();
+        self.to_end.notify_all();
+    }
+
+    /// Starts the threads; false if nobody keeps the deadlines.
+    fn start(self: &Arc<Self>) -> bool {
         for number in 0..WAITING {
             let later = Arc::clone(self);
             // Without a thread requests end at their deadlines.
             let _ = self.threads.start(format!("later-{number}"), move || later.wait());
         }
         let later = Arc::clone(self);
-        let _ = self.watch.post("later-due", move |post| later.keep_deadlines(post));
+        self.watch.post("later-due", move |post| later.keep_deadlines(post)).is_ok()
+    }
+
+    /// The generation that serves in a component.
+    fn generation(&self, component: usize) -> u64 {
+        let components = self.runtime.components();
+        components.get(component).map_or(0, |component| component.current().number())
     }
 
     /// Has its threads end: what nobody has begun is answered as if its deadline had passed.
@@ -201,7 +231,7 @@ impl Later {
                 if self.threads.are_to_end() {
                     return;
                 }
-                match jobs.begin() {
+                match jobs.begin(|component| self.generation(component)) {
                     Some(job) => break job,
                     None => {
                         jobs = self.to_begin.wait(jobs).unwrap_or_else(PoisonError::into_inner);
@@ -209,8 +239,25 @@ impl Later {
                 }
             };
             drop(jobs);
-            job.answer(&mut answering, Patience::Waiting);
-            self.jobs().end(&job);
+            let left = job.answer(&mut answering, Some(&job.components));
+            let again = left.and_then(|left| job.again(left));
+            let mut jobs = self.jobs();
+            jobs.end(&job);
+            let last = match again {
+                // Whoever keeps the deadlines may have gone.
+                Some(again) if self.threads.are_to_end() => Some(again),
+                again => {
+                    again.into_iter().for_each(|again| jobs.put(again));
+                    None
+                }
+            };
+            drop(jobs);
+            if let Some(last) = last {
+                last.answer(&mut answering, None);
+            }
+            // A share is free, too.
+            self.to_begin.notify_all();
+            self.to_end.notify_all();
         }
     }
 
@@ -238,20 +285,37 @@ impl Later {
             // From here on nobody begins it.
             forget(&mut jobs.new, &job);
             drop(jobs);
-            job.answer(&mut answering, Patience::Avoiding);
+            job.answer(&mut answering, None);
             forget(&mut self.jobs().open, &job);
         }
     }
 }
 
 impl Job {
-    fn answer(&self, answering: &mut Answering, patience: Patience) {
+    /// Answers it, waiting for these components or for none; or says for which other it is left once more.
+    fn answer(&self, answering: &mut Answering, awaited: Option<&[usize]>) -> Option<Left> {
         let peer = Peer { domain: self.domain, address: &self.address };
-        let answer = answering.again(patience, peer, &self.request);
+        let octets = match answering.again(awaited, peer, &self.request) {
+            Answer::Left(left) => return Some(left),
+            answer => answer.octets(),
+        };
         // Whoever is first answers.
-        let reply_to = self.reply_to.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(reply_to) = reply_to {
-            reply_to.send(answer.octets());
+        if let Some(reply_to) = self.reply_to() {
+            reply_to.send(octets);
         }
+        None
+    }
+
+    fn reply_to(&self) -> Option<ReplyTo> {
+        self.reply_to.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The same, waiting for one more component; none if it was answered meanwhile.
+    fn again(&self, left: Left) -> Option<Job> {
+        let reply_to = Mutex::new(Some(self.reply_to()?));
+        let components = [&self.components[..], &[left.component]].concat();
+        let (address, request) = (self.address.clone(), self.request.clone());
+        let Job { domain, due, is_set, .. } = *self;
+        Some(Job { domain, address, request, components, is_set, due, reply_to })
     }
 }

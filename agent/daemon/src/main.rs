@@ -75,7 +75,8 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sagentd: {error}");
+            // Where nobody hears it, the status says it.
+            let _ = writeln!(std::io::stderr(), "sagentd: {error}");
             ExitCode::FAILURE
         }
     }
@@ -145,7 +146,7 @@ fn until_told(
         if let Err(why) = log.reopen() {
             log.say(Level::Warning, &format!("lines go where they went: {why}"));
         }
-        match reload(options, application, log, current.is_from_a_file) {
+        match reload(options, application, log, &current) {
             Ok(new) => {
                 log.say(Level::Info, "the configuration was read again");
                 warn_of(&new, log);
@@ -175,16 +176,21 @@ fn reload(
     options: &Options,
     application: &Application,
     log: &Log,
-    was_from_a_file: bool,
+    current: &Configuration,
 ) -> Result<Configuration, Box<dyn Error>> {
     let mut new = configuration(options)?;
-    if was_from_a_file && !new.is_from_a_file {
+    if current.is_from_a_file && !new.is_from_a_file {
         let usual = places::CONFIGURATION;
         return Err(format!("{usual} is not there any more; to go without one, restart").into());
     }
+    // A file that is about to be written is empty.
+    if current.names_somebody() && !new.names_somebody() {
+        let why = "it names no user and no community any more, as a file that is being written; to let nobody of \
+                   them in, restart";
+        return Err(why.into());
+    }
     addresses(options, &new)?;
     account(options, &new)?;
-    metrics::places_of(&new.metrics)?;
     let (unseen, warning) = application.let_somebody_in(&mut new)?;
     warning.into_iter().chain(unseen.map(|unseen| unseen.notice())).for_each(|line| {
         log.say(Level::Warning, &line);
@@ -222,14 +228,19 @@ fn check(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     let configuration = configuration(options)?;
     account(options, &configuration)?;
-    metrics::places_of(&configuration.metrics)?;
     let list = address::list(&addresses(options, &configuration)?);
     application::check(&configuration)?;
     match options.json {
-        false => println!("sagentd: the configuration is sound; would listen on {list}"),
+        false => {
+            let sound = format!("sagentd: the configuration is sound; would listen on {list}\n");
+            commands::print(sound)?;
+        }
         // The verdicts say it all.
         true if is_snmpd_conf => {}
-        true => println!("{}", serde_json::json!({ "sound": true, "listen": list })),
+        true => {
+            let sound = serde_json::json!({ "sound": true, "listen": list });
+            commands::print(format_args!("{sound}\n"))?;
+        }
     }
     Ok(())
 }
@@ -242,8 +253,8 @@ fn import(options: &options::Import) -> Result<(), Box<dyn Error>> {
     let manner = snmpd_conf::import::Manner { dry_run: options.dry_run, force: options.force };
     let taken = persistent.take_over(&directory, manner)?;
     let what = if options.dry_run { "would be taken over" } else { "was taken over" };
-    print!("This {what} into {}:\n{taken}", directory.display());
-    Ok(())
+    let directory = directory.display();
+    Ok(commands::print(format_args!("This {what} into {directory}:\n{taken}"))?)
 }
 
 fn addresses(options: &Options, configuration: &Configuration) -> Result<Vec<Listen>, String> {
@@ -251,7 +262,7 @@ fn addresses(options: &Options, configuration: &Configuration) -> Result<Vec<Lis
     if listed.is_empty() {
         return Ok(vec![Listen::Udp(([127, 0, 0, 1], 1161).into())]);
     }
-    listed.iter().flat_map(|text| text.split(',')).map(str::parse).collect()
+    address::read(listed).map_err(|(_, problem)| problem)
 }
 
 fn account(options: &Options, configuration: &Configuration) -> Result<Option<Account>, String> {
@@ -266,7 +277,7 @@ fn account(options: &Options, configuration: &Configuration) -> Result<Option<Ac
 
 fn threads(configuration: &Configuration) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    configuration.threads.unwrap_or_else(cores).max(1)
+    configuration.threads.unwrap_or_else(cores)
 }
 
 fn state_directory(options: &Options, configuration: &Configuration) -> PathBuf {
@@ -310,8 +321,13 @@ fn show(unseen: first_user::Unseen, addresses: &[Listen], log: &Log) -> Result<(
         return Ok(());
     }
     let somewhere = addresses.first().map(ToString::to_string).unwrap_or_default();
-    // Forgotten only once they are out.
-    writeln!(std::io::stdout(), "{}", unseen.welcome(&somewhere))?;
+    let mut output = std::io::stdout();
+    let shown = writeln!(output, "{}", unseen.welcome(&somewhere)).and_then(|()| output.flush());
+    if shown.is_err() {
+        // Whoever was to read it has gone.
+        log.say(Level::Warning, &unseen.notice());
+        return Ok(());
+    }
     Ok(unseen.forget()?)
 }
 
@@ -330,7 +346,10 @@ impl PidFile {
         if let Some(path) = path {
             // Whoever is to send signals may read it, whatever the mask keeps from others.
             let written = std::fs::File::create(path).and_then(|mut file| {
-                file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+                // A device stays as it is.
+                if file.metadata()?.is_file() {
+                    file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+                }
                 writeln!(file, "{}", std::process::id())
             });
             written.map_err(|error| {

@@ -4,7 +4,7 @@
 //! keeps its meaning and its type; what is called a total never goes back while the process lives, but for
 //! the counters of SNMP, which wrap at 2^32 as RFC 2578 has them (a rate takes that for a restart).
 
-use crate::address::Listen;
+use crate::address::{self, Listen};
 use crate::application::Application;
 use crate::local;
 use crate::sockets::Sockets;
@@ -13,7 +13,6 @@ use roles::notify::Statistics;
 use s_sdk::Value;
 use socket2::Socket;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -22,15 +21,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// # Errors
 /// One is not on this machine, or cannot be had: with the remedy.
 pub(crate) fn open(places: &[String]) -> Result<Sockets, String> {
-    Sockets::open(&places_of(places)?, 1)
+    Sockets::open(&places_of(places).map_err(|(_, problem)| problem)?, 1)
 }
 
 /// The places as addresses.
 ///
 /// # Errors
-/// One is not on this machine.
-pub(crate) fn places_of(places: &[String]) -> Result<Vec<Listen>, String> {
-    let place = |text: &String| {
+/// Which one is not on this machine or named twice, and the remedy.
+pub(crate) fn places_of(places: &[String]) -> Result<Vec<Listen>, (usize, String)> {
+    let place = |text: &String| -> Result<Listen, String> {
         // `127.0.0.1:9161` means TCP here.
         let with_transport = if text.parse::<std::net::SocketAddr>().is_ok() {
             format!("tcp:{text}")
@@ -42,12 +41,17 @@ pub(crate) fn places_of(places: &[String]) -> Result<Vec<Listen>, String> {
             Listen::Tcp(address) if address.ip().is_loopback() => Ok(Listen::Tcp(address)),
             Listen::Unix(path) => Ok(Listen::Unix(path)),
             _ => Err(format!(
-                "metrics.listen: `{text}` is not on this machine; write 127.0.0.1:PORT, [::1]:PORT or \
-                 unix:/PATH, and let a proxy with access control do the rest"
+                "`{text}` is not on this machine; write 127.0.0.1:PORT, [::1]:PORT or unix:/PATH, \
+                 and let a proxy with access control do the rest"
             )),
         }
     };
-    places.iter().map(place).collect()
+    let mut all = Vec::new();
+    for (at, text) in places.iter().enumerate() {
+        let added = place(text).and_then(|place| address::add(&mut all, place));
+        added.map_err(|problem| (at, problem))?;
+    }
+    Ok(all)
 }
 
 /// What the swap manager has done since the start.
@@ -93,15 +97,13 @@ pub(crate) fn serve(
     listeners: &[Socket],
     stop: &AtomicBool,
 ) {
-    local::serve(listeners, stop, |connection| {
-        // Whoever goes away is not waited for.
-        let _ = answer(connection, || render(application, swaps));
+    local::serve(listeners, stop, b"\r\n\r\n", |_, request| {
+        answer(request, || render(application, swaps))
     });
 }
 
 /// One request of HTTP/1.1, and the end of the connection.
-fn answer(mut connection: &Socket, body: impl Fn() -> String) -> io::Result<()> {
-    let request = local::request(connection, b"\r\n\r\n")?;
+fn answer(request: &[u8], body: impl Fn() -> String) -> Vec<u8> {
     let line = request.split(|octet| *octet == b'\r').next().unwrap_or_default();
     let mut words = line.split(|octet| *octet == b' ');
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -119,8 +121,7 @@ fn answer(mut connection: &Socket, body: impl Fn() -> String) -> io::Result<()> 
     if method != b"HEAD" {
         answer.push_str(&body);
     }
-    connection.write_all(answer.as_bytes())?;
-    connection.shutdown(std::net::Shutdown::Write)
+    answer.into_bytes()
 }
 
 /// All metrics, as they are now.
@@ -270,7 +271,6 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read as _;
 
     #[test]
     fn labels_are_quoted_and_families_have_a_type() {
@@ -300,13 +300,7 @@ mod tests {
     }
 
     fn ask(request: &[u8]) -> String {
-        let (ours, theirs) =
-            Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
-        (&theirs).write_all(request).unwrap();
-        answer(&ours, || "a 1\n".to_owned()).unwrap();
-        let mut text = String::new();
-        (&theirs).read_to_string(&mut text).unwrap();
-        text
+        String::from_utf8(answer(request, || "a 1\n".to_owned())).unwrap()
     }
 
     #[test]

@@ -134,25 +134,62 @@ fn socket_address(domain: &[u32], address: &[u8]) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use roles::notify::UDP_IPV4_DOMAIN;
+    use roles::contract::notify::{Reachable, transport_suite};
+    use roles::notify::{Transport, UDP_IPV4_DOMAIN};
+    use s_sdk::{Activity, Buf, CallError};
 
     fn sockets() -> Sockets {
         let bind = |any: IpAddr| UdpSocket::bind((any, 0)).ok();
         Sockets { v4: bind(Ipv4Addr::UNSPECIFIED.into()), v6: bind(Ipv6Addr::UNSPECIFIED.into()) }
     }
 
+    /// The sockets as the engine lends them to modules.
+    struct Out(Sockets);
+
+    impl Transport for Out {
+        fn send(
+            &self,
+            _: &Activity,
+            transport_domain: &[u32],
+            transport_address: &[u8],
+            message: &[u8],
+        ) -> Result<bool, CallError> {
+            Ok(self.0.send(transport_domain, transport_address, message))
+        }
+        fn source_of(
+            &self,
+            _: &Activity,
+            transport_domain: &[u32],
+            transport_address: &[u8],
+            source: &mut Buf,
+        ) -> Result<(), CallError> {
+            Ok(source.append(&self.0.source_of(transport_domain, transport_address))?)
+        }
+    }
+
+    struct Nothing;
+
+    impl s_proxy::Surroundings for Nothing {}
+
     #[test]
-    fn a_message_arrives_and_says_from_where() {
-        let sockets = sockets();
+    fn the_contract_of_the_way_out_holds() {
+        let (runtime, _) = Runtime::start(Arc::new(Nothing), s_proxy::gate::Fence::Everywhere);
+        let (mut worker, out) = (runtime.worker(), Out(sockets()));
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
-        receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        receiver.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
         let mut address = vec![127, 0, 0, 1];
         address.extend(receiver.local_addr().unwrap().port().to_be_bytes());
-        assert!(sockets.send(UDP_DOMAIN, &address, b"hello"));
-        let mut room = [0; 8];
-        let (len, from) = receiver.recv_from(&mut room).unwrap();
-        assert_eq!((&room[..len], from.ip()), (&b"hello"[..], Ipv4Addr::LOCALHOST.into()));
-        assert_eq!(sockets.source_of(UDP_DOMAIN, &address), [127, 0, 0, 1]);
+        let to = Reachable { domain: UDP_DOMAIN, address: &address };
+        let mut received = || {
+            let (mut room, mut messages) = ([0; 1500], Vec::new());
+            while let Ok((len, from)) = receiver.recv_from(&mut room) {
+                assert_eq!(from.ip(), Ipv4Addr::LOCALHOST);
+                messages.push(room[..len].to_vec());
+            }
+            messages
+        };
+        transport_suite(&out, &worker.activity(), to, &mut received).unwrap();
+        assert_eq!(out.0.source_of(UDP_DOMAIN, &address), [127, 0, 0, 1]);
     }
 
     #[test]

@@ -140,16 +140,21 @@ impl Store {
         self.sync()
     }
 
-    /// Gives what a name holds another name, and what was before it, too, if `before_too`; answers the other
-    /// names.
+    /// Gives what a name holds another name, which says what it `was`, and what was before it, too, if
+    /// `before_too`; answers the other names.
     ///
     /// # Errors
     /// The disk's.
-    pub(crate) fn keep_aside(&self, name: &str, before_too: bool) -> io::Result<Vec<PathBuf>> {
+    pub(crate) fn keep_aside(
+        &self,
+        name: &str,
+        was: &str,
+        before_too: bool,
+    ) -> io::Result<Vec<PathBuf>> {
         let mut aside = Vec::new();
         let before = before_too.then(|| self.before(name));
         for path in [Some(self.directory.join(name)), before].into_iter().flatten() {
-            let other = |number: u32| self.directory.join(format!("{name}.refused-{number}"));
+            let other = |number: u32| self.directory.join(format!("{name}.{was}-{number}"));
             // What was kept aside earlier stays.
             let Some(free) = (1..).map(other).find(|other| !other.exists()) else { continue };
             match fs::rename(&path, &free) {
@@ -273,16 +278,16 @@ mod tests {
         let (_directory, store) = store();
         store.write("boots", b"one").unwrap();
         store.write("boots", b"two").unwrap();
-        let newest = store.keep_aside("boots", false).unwrap();
+        let newest = store.keep_aside("boots", "refused", false).unwrap();
         assert_eq!(newest, [store.path().join("boots.refused-1")]);
         assert_eq!(sound(&newest[0]).unwrap().unwrap(), b"two");
         assert_eq!(read(&store), Kept::Before(b"one".to_vec(), None));
         store.write("boots", b"three").unwrap();
-        let both = store.keep_aside("boots", true).unwrap();
+        let both = store.keep_aside("boots", "refused", true).unwrap();
         let contents: Vec<_> = both.iter().map(|path| sound(path).unwrap().unwrap()).collect();
         assert_eq!(contents, [b"three".to_vec(), b"one".to_vec()]);
         assert_eq!(read(&store), Kept::Nothing);
-        assert!(store.keep_aside("boots", true).unwrap().is_empty());
+        assert!(store.keep_aside("boots", "refused", true).unwrap().is_empty());
         assert_eq!(sound(&newest[0]).unwrap().unwrap(), b"two");
     }
 

@@ -53,19 +53,20 @@ pub(crate) fn claim(address: SocketAddr) -> io::Result<()> {
     socket.bind(&SockAddr::from(address))
 }
 
-/// One socket, and what came in by it last: that outlives a thread which is stuck in a module.
+/// One socket, and what came in by it and is not finished: that outlives a thread which is stuck in a module.
 pub(crate) struct Inbox {
     socket: Arc<UdpSocket>,
-    last: Mutex<Option<Arc<Mutex<Batch>>>>,
+    /// The batch of each thread that is at work here or was, the oldest first.
+    batches: Mutex<Vec<Arc<Mutex<Batch>>>>,
 }
 
 impl Inbox {
     pub(crate) fn new(socket: UdpSocket) -> Self {
-        Inbox { socket: Arc::new(socket), last: Mutex::default() }
+        Inbox { socket: Arc::new(socket), batches: Mutex::default() }
     }
 
-    /// Answers what comes in for as long as the thread has its post. A stand-in begins with what the stuck
-    /// thread had received: it sends the answers that were made, and takes the datagrams that nobody has taken.
+    /// Answers what comes in for as long as the thread has its post. A stand-in begins with what stuck threads
+    /// had received: it sends the answers that were made, and takes the datagrams that nobody has taken.
     pub(crate) fn serve(
         &self,
         runtime: &'static Runtime,
@@ -84,14 +85,36 @@ impl Inbox {
             request: Vec::new(),
             address: Vec::with_capacity(18),
         };
-        let unfinished = locked(&self.last).replace(Arc::clone(&batch));
-        unfinished.iter().for_each(|batch| thread.finish(batch));
-        while post.goes_on() {
+        let unfinished = {
+            let mut batches = locked(&self.batches);
+            let unfinished = batches.clone();
+            batches.push(Arc::clone(&batch));
+            unfinished
+        };
+        // Answers that were made do not wait for what is taken now.
+        unfinished.iter().for_each(|batch| locked(batch).send(&self.socket));
+        for batch in &unfinished {
+            thread.finish(batch);
+            self.forget(batch);
+        }
+        loop {
+            let mut received = locked(&batch);
+            // Asked with the lock: whoever stands in for this thread takes from the batch as it is.
+            if !post.goes_on() {
+                break;
+            }
             // A timeout, a signal, or an ICMP error of an earlier answer: none is a datagram.
-            if locked(&batch).receive(&self.socket).is_ok() {
+            let is_there = received.receive(&self.socket).is_ok();
+            drop(received);
+            if is_there {
                 thread.finish(&batch);
             }
         }
+        self.forget(&batch);
+    }
+
+    fn forget(&self, batch: &Arc<Mutex<Batch>>) {
+        locked(&self.batches).retain(|other| !Arc::ptr_eq(other, batch));
     }
 }
 

@@ -11,6 +11,7 @@ use crate::threads::Threads;
 use s_engine::{Engine, Progress, Watcher};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -106,7 +107,8 @@ impl Watch {
         let post = Post::new(&self.threads);
         let place = Place { name: name.to_owned(), work: Arc::new(work), post };
         let mut places = self.places();
-        self.send(&place, &place.post)?;
+        let (_begin, told) = channel();
+        self.send(&place, &place.post, told)?;
         places.push(place);
         Ok(())
     }
@@ -115,11 +117,12 @@ impl Watch {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a thread to a place.
-    fn send(&self, place: &Place, post: &Arc<Post>) -> io::Result<()> {
+    /// Sends a thread to a place, which begins when `told` ends.
+    fn send(&self, place: &Place, post: &Arc<Post>, told: Receiver<()>) -> io::Result<()> {
         let (work, stuck, post) =
             (Arc::clone(&place.work), Arc::clone(&self.stuck), Arc::clone(post));
         self.threads.start(place.name.clone(), move || {
+            let _ = told.recv();
             work(&post);
             if post.is_replaced() {
                 stuck.fetch_sub(1, Ordering::Relaxed);
@@ -138,8 +141,10 @@ impl Watch {
                     break;
                 }
                 let post = Post::new(&self.threads);
+                // It begins once the stuck one has been replaced, so that the two never take each other's place.
+                let (_begin, told) = channel();
                 // Where there can be no other thread, whoever asks waits until the module returns.
-                if self.send(&places[at], &post).is_ok() {
+                if self.send(&places[at], &post, told).is_ok() {
                     self.stuck.fetch_add(1, Ordering::Relaxed);
                     let _ = places[at].post.replaced.set(Instant::now());
                     places[at].post = post;

@@ -3,6 +3,7 @@
 //! What crosses the control socket is [`Answer`], as JSON. It holds no community and no key: names of users
 //! are all that it takes from packets. Fields are added, never renamed.
 
+use crate::commands;
 use crate::control::{self, Request};
 use crate::options::Why as Options;
 use crate::places;
@@ -91,12 +92,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     };
     let answer = control::ask(&places, &Request::Why { peer: options.peer })?;
     if options.json {
-        print!("{answer}");
-    } else {
-        let answer: Answer = serde_json::from_str(&answer)?;
-        print!("{answer}");
+        return Ok(commands::print(answer)?);
     }
-    Ok(())
+    Ok(commands::print(serde_json::from_str::<Answer>(&answer)?)?)
 }
 
 impl fmt::Display for Answer {

@@ -95,8 +95,6 @@ fn metrics_are_read_over_http() {
     let address = format!("udp:127.0.0.1:{}", agent.port);
     agent.ask_at(&address, "snmpget", &writer("a wrong passphrase"), &[UP_TIME]);
     agent.answer("snmpget", PUBLIC, &[UP_TIME]);
-    // Somebody who says nothing delays the next one, and no more.
-    let _idle = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut page = String::new();
@@ -198,6 +196,12 @@ fn a_reload_takes_over_all_or_nothing_and_says_what_waits() {
     agent.signal(Signal::HUP);
     agent.until_it_says("stays as it was");
     assert!(ask(&agent, "added") && !ask(&agent, "other"));
+    // A file that is about to be written names nobody.
+    fs::write(&file, "").unwrap();
+    agent.signal(Signal::HUP);
+    agent.until_it_says("names no user and no community any more");
+    assert!(ask(&agent, "added"));
+    agent.answer("snmpget", &writer(PASSPHRASE), &[UP_TIME]);
 }
 
 /// The beginning of a terminal, and its other end for the agent.

@@ -304,6 +304,85 @@ fn a_persistent_file_is_taken_over_and_the_same_command_goes_on_working() {
     assert!(after.contains("INTEGER: 4"), "{after}");
 }
 
+/// What SETs wrote under snmpd is there afterwards, and of every line that is not taken over it is said why.
+#[test]
+fn what_sets_wrote_is_taken_over_and_each_other_line_is_named() {
+    const CONTACT: &str = ".1.3.6.1.2.1.1.4.0";
+    const AUTHEN_TRAPS: &str = ".1.3.6.1.2.1.11.30.0";
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("agent.conf");
+    let (persistent, state) = (directory.path().join("persistent"), directory.path().join("state"));
+    std::fs::write(&file, "rwcommunity private\n").unwrap();
+    let private = ["-v2c", "-c", "private"];
+    let snmpd = Server::snmpd(&file, &persistent);
+    let params = |column: u32| format!(".1.3.6.1.6.3.12.1.3.1.{column}.1.112");
+    let (target, [model, security, name, level, status]) =
+        (".1.3.6.1.6.3.12.1.2.1.9.1.116", [2, 3, 4, 5, 7].map(params));
+    for set in [
+        &[CONTACT, "s", "ops \"quoted\" # x", SYS_NAME, "s", "router-1"][..],
+        &[SYS_LOCATION, "s", "rack 9", AUTHEN_TRAPS, "i", "1"],
+        &[target, "i", "5"],
+        &[&status, "i", "5"],
+        &[&model, "i", "1", &security, "i", "2", &name, "s", "private", &level, "i", "1"],
+        &[".1.3.6.1.6.3.13.1.1.1.5.110", "i", "4", ".1.3.6.1.6.3.13.1.1.1.2.110", "s", "tag"],
+    ] {
+        let output = snmpd.ask("snmpset", &private, set);
+        assert!(output.status.success(), "{set:?}: {}", text(&output));
+    }
+    let asked = [CONTACT, SYS_NAME, SYS_LOCATION, AUTHEN_TRAPS];
+    let before = snmpd.answer("snmpget", &private, &asked);
+    assert!(before.contains("rack 9"), "{before}");
+    snmpd.stop();
+
+    let kept = persistent.join("snmpd.conf");
+    let arguments = ["import", "--state-directory", state.to_str().unwrap(), "--from"];
+    let done = sagentd(&arguments, &[&kept]);
+    let said = text(&done);
+    assert!(done.status.success(), "{said}");
+    let written = std::fs::read_to_string(&kept).unwrap();
+    const TAKEN: [&str; 6] = [
+        "engineBoots",
+        "oldEngineID",
+        "psyscontact",
+        "psysname",
+        "psyslocation",
+        "pauthtrapenable",
+    ];
+    let mut left = 0;
+    for (at, line) in written.lines().enumerate() {
+        let Some(directive) = line.split_whitespace().next() else { continue };
+        if directive.starts_with('#') || TAKEN.contains(&directive) {
+            continue;
+        }
+        left += 1;
+        let told = format!("{}:{}: ignored: {directive}: ", kept.display(), at + 1);
+        assert!(said.contains(&told), "no `{told}` in {said}");
+    }
+    for directive in ["setserialno", "targetParams", "snmpNotifyTable"] {
+        assert!(written.contains(&format!("\n{directive} ")), "{written}");
+    }
+    assert!(left >= 3 && said.contains("trapsess"), "{said}");
+
+    let agent = Server::sagentd(Path::new(SAGENTD), &file, &state);
+    assert_eq!(agent.answer("snmpget", &private, &asked), before);
+    let set = agent.ask("snmpset", &private, &[AUTHEN_TRAPS, "i", "2"]);
+    assert!(set.status.success(), "what was taken over is not configured: {}", text(&set));
+}
+
+/// As in snmpd: the line decides, and no SET does.
+#[test]
+fn failed_authentication_is_told_of_as_the_line_says() {
+    const AUTHEN_TRAPS: &str = ".1.3.6.1.2.1.11.30.0";
+    for (line, value, other) in [("authtrapenable 1", "1", "2"), ("authtrapenable 2", "2", "1")] {
+        let both = Both::start(&format!("rwcommunity private\n{line}\n"));
+        let private = ["-v2c", "-c", "private"];
+        let answer = both.answer("snmpget", &private, &[AUTHEN_TRAPS]);
+        assert!(answer.ends_with(value), "{answer}");
+        let set = both.answer("snmpset", &private, &[AUTHEN_TRAPS, "i", other]);
+        assert!(set.contains("notWritable"), "{set}");
+    }
+}
+
 #[test]
 fn check_says_what_becomes_of_each_line_and_refused_lines_keep_the_agent_from_starting() {
     let directory = tempfile::tempdir().unwrap();

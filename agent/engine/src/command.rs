@@ -100,7 +100,8 @@ impl Engine {
         let registry = scratch.registry.take();
         let ranges = registry.as_ref().map_or(&[][..], |(_, known)| known.context(&context));
         let progress = scratch.progress.take();
-        let work = Work::new(self, scratch.patience, progress.as_deref());
+        let awaited = std::mem::take(&mut scratch.awaited);
+        let work = Work::new(self, scratch.patience, progress.as_deref(), &awaited);
         let result = match pdu.kind {
             PduKind::Set => match scratch.decided {
                 Some(decided) => decided,
@@ -130,7 +131,7 @@ impl Engine {
         let is_set = pdu.kind == PduKind::Set;
         scratch.left = work.left_for().map(|component| Left { component, is_set });
         let is_exhausted = work.is_exhausted();
-        (scratch.registry, scratch.progress) = (registry, progress);
+        (scratch.registry, scratch.progress, scratch.awaited) = (registry, progress, awaited);
         scratch.elements.context_name = context;
         if is_exhausted {
             self.refuse(accepted.packet, Reason::WalksTooFar, true, scratch);

@@ -147,7 +147,10 @@ impl Engine {
     pub fn look(&self, runtime: &'static Runtime, act: &Activity) -> Vec<String> {
         let Found { registry, resources, problems } = Found::look(runtime, act);
         self.facts.set_resources(resources);
-        self.facts.set_components(runtime.components().into_iter().map(Serving::of).collect());
+        let serving = runtime.components().into_iter().map(Serving::of).collect();
+        for place in self.facts.set_components(serving) {
+            self.pace.is_new(place);
+        }
         *self.registry.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(registry);
         self.registry_number.fetch_add(1, Ordering::Release);
         problems

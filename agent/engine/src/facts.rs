@@ -174,21 +174,25 @@ impl Facts {
 
 impl Facts {
     /// Takes over what serves where, in the order in which components were added. What serves as before
-    /// keeps the time since when it does.
-    pub fn set_components(&self, mut components: Vec<Serving>) {
+    /// keeps the time since when it does; answers the places where something else serves.
+    pub fn set_components(&self, mut components: Vec<Serving>) -> Vec<usize> {
         let now = self.up_time();
         let mut made = self.components.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = components.len() != made.components.len();
+        let is_shorter = components.len() < made.components.len();
+        let mut changed = Vec::new();
         for (place, serving) in components.iter_mut().enumerate() {
             let known = made.components.get(place);
             let known = known.filter(|known| known.generation == serving.generation);
-            changed |= known.is_none();
+            if known.is_none() {
+                changed.push(place);
+            }
             serving.since = known.map_or(now, |known| known.since);
         }
-        if changed {
+        if is_shorter || !changed.is_empty() {
             made.last_change = now;
         }
         made.components = components;
+        changed
     }
 }
 

@@ -30,6 +30,9 @@ pub enum Patience {
     /// It waits for them.
     #[default]
     Waiting,
+    /// It waits for those that it was left for, and is left again when it needs another: whoever waits takes a
+    /// share of those who can.
+    WaitingFor,
     /// It is left for later when it needs one.
     Leaving,
     /// They are not asked, and nobody is to set anything any more: genErr.
@@ -63,6 +66,13 @@ impl Pace {
         }
     }
 
+    /// Another module serves in a component: nothing is known of it yet.
+    pub fn is_new(&self, component: usize) {
+        if let Some(owes) = self.owes.get(component) {
+            owes.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Takes note of how long a call took.
     pub fn took(&self, component: usize, time: Duration) {
         if time > SLOW {
@@ -93,6 +103,11 @@ impl Progress {
         self.calls.store(number, Ordering::Relaxed);
         let component = u64::try_from(component).unwrap_or(u64::MAX >> 33) + 1;
         self.call.store(u64::from(number) << 32 | component, Ordering::Relaxed);
+    }
+
+    /// It does something that is no module's and may take long.
+    pub fn enter_other(&self) {
+        self.enter(COMPONENTS);
     }
 
     /// It has left it.
@@ -203,5 +218,8 @@ mod tests {
         assert!(!pace.is_slow(7));
         pace.mark_slow(COMPONENTS);
         assert!(!pace.is_slow(COMPONENTS));
+        pace.mark_slow(7);
+        pace.is_new(7);
+        assert!(!pace.is_slow(7));
     }
 }

@@ -118,6 +118,7 @@ impl Reason {
                 MessageErrorKind::UnknownResponse => "unknown-response",
                 MessageErrorKind::StaleReference => "stale-reference",
                 MessageErrorKind::TooBig => "answer-too-big",
+                MessageErrorKind::NotDecrypted => "not-decrypted",
             },
             Reason::Security(kind) => match kind {
                 SecurityErrorKind::Call => "security-module-failed",
@@ -229,6 +230,13 @@ impl Reason {
     }
 }
 
+/// Hint and cure where a message is authentic and cannot be decrypted: some ciphers notice, others make
+/// nonsense of it.
+const WRONG_PRIVACY: (&str, &str) = (
+    "another privacy passphrase or cipher; AES-192 and AES-256 have two ways to make keys",
+    "compare -x and -X with the user's `priv` and `priv-passphrase`; try AES-256-C for AES-256",
+);
+
 const fn of_message(kind: MessageErrorKind) -> (&'static str, &'static str, &'static str) {
     match kind {
         MessageErrorKind::Call => (
@@ -265,6 +273,11 @@ const fn of_message(kind: MessageErrorKind) -> (&'static str, &'static str, &'st
             "RFC 3412 §7.1: the answer is put together",
             "a module lost what it had kept of the message",
             "see the log for the module; `swapctl status` shows which version serves",
+        ),
+        MessageErrorKind::NotDecrypted => (
+            "RFC 3412 §7.2 step 7: the decrypted scopedPDU is read",
+            WRONG_PRIVACY.0,
+            WRONG_PRIVACY.1,
         ),
     }
 }
@@ -306,11 +319,9 @@ const fn of_security(kind: SecurityErrorKind) -> (&'static str, &'static str, &'
             "the manager's idea of this engine's clock is over 150 seconds off, or a packet was replayed",
             "a manager corrects it by itself with the Report; if not, have it discover anew",
         ),
-        SecurityErrorKind::DecryptionError => (
-            "RFC 3414 §3.2 step 8: the scopedPDU is decrypted",
-            "another privacy passphrase or cipher; AES-192 and AES-256 have two ways to make keys",
-            "compare -x and -X with the user's `priv` and `priv-passphrase`; try AES-256-C for AES-256",
-        ),
+        SecurityErrorKind::DecryptionError => {
+            ("RFC 3414 §3.2 step 8: the scopedPDU is decrypted", WRONG_PRIVACY.0, WRONG_PRIVACY.1)
+        }
         SecurityErrorKind::BadCommunityName => (
             "RFC 3584 §5.2.1: the community is looked up",
             "there is no such community, or it may not be used from this address",

@@ -43,6 +43,8 @@ pub struct Scratch {
     pub(crate) outcome: Outcome,
     /// How it treats slow modules.
     pub(crate) patience: Patience,
+    /// The components that the request at hand waits for.
+    pub(crate) awaited: Vec<usize>,
     /// Where this thread says which module it is in.
     pub(crate) progress: Option<Arc<Progress>>,
     /// The registry as this thread knows it, and its number.
@@ -89,6 +91,7 @@ impl Default for Scratch {
             left: None,
             outcome: Outcome::default(),
             patience: Patience::default(),
+            awaited: Vec::new(),
             progress: None,
             registry: None,
         }
@@ -111,6 +114,13 @@ impl Scratch {
     /// How requests treat slow modules from now on.
     pub fn set_patience(&mut self, patience: Patience) {
         self.patience = patience;
+    }
+
+    /// The next request waits for these components, and is left for later when it needs another slow one.
+    pub fn wait_for(&mut self, components: &[usize]) {
+        self.patience = Patience::WaitingFor;
+        self.awaited.clear();
+        self.awaited.extend_from_slice(components);
     }
 
     /// Where this thread says which module it is in, for who watches it.

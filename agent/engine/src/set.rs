@@ -161,7 +161,7 @@ impl<'a> Grouped<'a> {
             }
         }
         // A manager relies on what it was told has been set.
-        if failed.is_none() && !durable(act) {
+        if failed.is_none() && !work.beside(|| durable(act)) {
             failed = Some(Result::Error(ErrorStatus::CommitFailed, 0));
         }
         failed?;
@@ -177,7 +177,7 @@ impl<'a> Grouped<'a> {
         // Some of it may have been written, if only by another SET that was decided meanwhile: it must not
         // come back with the next start. What cannot be written now is tried again with the next SET, and
         // was told by who writes.
-        durable(act);
+        work.beside(|| durable(act));
         failed
     }
 
@@ -365,7 +365,7 @@ mod tests {
         let mut worker = runtime.worker();
         let mut set = |values: [i32; 2], durable: &Durable| {
             let act = worker.activity();
-            let work = Work::new(&engine, Patience::default(), None);
+            let work = Work::new(&engine, Patience::default(), None, &[]);
             let mut grouped =
                 Grouped { binds: VarBinds::new(), positions: vec![1, 2], parts: Vec::new() };
             for (range, (value, at)) in ranges.iter().zip(values.into_iter().zip(0..)) {

@@ -13,6 +13,8 @@ pub(crate) struct Work<'a> {
     engine: &'a Engine,
     patience: Patience,
     progress: Option<&'a Progress>,
+    /// Those that it was left for.
+    awaited: &'a [usize],
     steps: Cell<u32>,
     left_for: Cell<Option<usize>>,
     is_exhausted: Cell<bool>,
@@ -23,11 +25,13 @@ impl<'a> Work<'a> {
         engine: &'a Engine,
         patience: Patience,
         progress: Option<&'a Progress>,
+        awaited: &'a [usize],
     ) -> Self {
         Work {
             engine,
             patience,
             progress,
+            awaited,
             steps: Cell::new(0),
             left_for: Cell::new(None),
             is_exhausted: Cell::new(false),
@@ -36,13 +40,19 @@ impl<'a> Work<'a> {
 
     /// Whether a module is asked now. If not, the request is left for later, or the answer is genErr.
     pub(crate) fn may_ask(&self, range: &Range) -> bool {
-        if !self.engine.pace.is_slow(range.component) || self.patience == Patience::Waiting {
+        let component = range.component;
+        if !self.engine.pace.is_slow(component) {
             return true;
         }
-        if self.patience == Patience::Leaving {
-            self.left_for.set(Some(range.component));
+        match self.patience {
+            Patience::Waiting => true,
+            Patience::WaitingFor if self.awaited.contains(&component) => true,
+            Patience::WaitingFor | Patience::Leaving => {
+                self.left_for.set(Some(component));
+                false
+            }
+            Patience::Avoiding => false,
         }
-        false
     }
 
     /// Whether the deadline of the request has passed.
@@ -86,6 +96,18 @@ impl<'a> Work<'a> {
             progress.leave();
         }
         answer
+    }
+
+    /// Does what is no module's and may take long, in sight of whoever looks after this thread.
+    pub(crate) fn beside<T>(&self, act: impl FnOnce() -> T) -> T {
+        if let Some(progress) = self.progress {
+            progress.enter_other();
+        }
+        let done = act();
+        if let Some(progress) = self.progress {
+            progress.leave();
+        }
+        done
     }
 
     /// Goes on past a name that is not for the sender, if this request may.

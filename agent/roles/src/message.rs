@@ -112,6 +112,9 @@ role_error! {
     StaleReference = 7, "the message state belongs to another activity", None;
     /// The detail is the size that it would have.
     TooBig = 8, "the message is larger than its receiver takes", None;
+    /// It is authentic, and what decryption made of it is no scopedPDU: it was encrypted with another key
+    /// (RFC 3412 §7.2 step 7, whose counter is that of any scopedPDU that cannot be parsed).
+    NotDecrypted = 9, "what was decrypted is no scopedPDU", Some(Counter::AsnParseErrs);
 }
 
 impl MessageError {

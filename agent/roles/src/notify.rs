@@ -15,6 +15,9 @@
 //! 4. `answered` takes what answers an inform or a discovery: the header of the message, from where it
 //!    came, and its PDU. Of anything else it changes nothing and answers `false`.
 //! 5. authenticationFailure is told only while snmpEnableAuthenTraps says so (RFC 3418).
+//! 6. `send` never waits. It sends a message whole and once, and answers true; or it sends nothing and
+//!    answers false: so for a transport domain that it does not know, and for what is no address in it.
+//! 7. `source_of` appends the four or sixteen octets of an IP address, or nothing.
 
 use crate::message::MessageHeader;
 use crate::varbind::VarBinds;

@@ -16,7 +16,8 @@
 //!    higher or lower level than it is given (RFC 3414 §3.1 step 1 a).
 //! 5. A reference of another activity is refused with `StaleReference`.
 //! 6. What `generate_request` made for an engine, that engine's `process_incoming` accepts, within the
-//!    time window and with the same configuration; altered in any octet, it refuses it.
+//!    time window and with the same configuration; altered in any octet, it refuses it if it was to be
+//!    authenticated.
 //! 7. A message longer than `max_message_size` is refused with `TooBig`, not made.
 
 use crate::error::{Counter, role_error};

@@ -280,6 +280,13 @@ pub struct SystemSettings {
     pub services: u32,
 }
 
+/// The document of the snmp group (RFC 3418).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Field)]
+pub struct SnmpSettings {
+    /// snmpEnableAuthenTraps. If it is configured it cannot be changed by SET.
+    pub authentication_traps: Option<bool>,
+}
+
 /// A filesystem that is looked after (UCD-SNMP-MIB: dskTable).
 #[derive(Clone, Debug, PartialEq, Eq, Field)]
 pub struct WatchedDisk {

@@ -1,6 +1,8 @@
 //! What both agents are asked.
 
+use s_interop::Server;
 use s_interop::ber::{self, Message, V3, binding, group, integer, null, octets, oid, pdu, tag};
+use s_interop::usm::User;
 
 /// Both agents are told all that is compared, and show no more of themselves than that.
 pub(crate) const CONFIGURATION: &str = "\
@@ -19,7 +21,9 @@ rocommunity nowhere default -V nothing
 com2sec lonely default lonely
 createUser user
 createUser proven SHA passphrase
+createUser secret SHA-256 \"what proves it\" AES \"what hides it\"
 rwuser user noauth -V shown
+rwuser secret priv -V shown
 rouser proven auth -V shown
 ";
 
@@ -43,6 +47,19 @@ type Assigned = (&'static [u32], Vec<u8>);
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) datagram: Vec<u8>,
+}
+
+impl Case {
+    /// Whether its PDU can be asked in another version: a sound message of who may do what `secret` may.
+    pub(crate) fn is_v2c_of_public(&self) -> bool {
+        let start = [integer(1), octets("public")].concat();
+        self.datagram.windows(start.len()).any(|octets| octets == start)
+    }
+}
+
+/// Who asks with authentication and privacy.
+pub(crate) fn meet(server: &Server) -> User {
+    User::meet(server.address, "secret", "what proves it", "what hides it")
 }
 
 fn case(name: impl Into<String>, message: &Message) -> Case {

@@ -1,4 +1,6 @@
-//! The same datagrams to snmpd and to this agent, with the same `snmpd.conf`; what both answer is compared.
+//! The same requests to snmpd and to this agent, with the same `snmpd.conf`; what both answer is compared:
+//! [`cases`] are single datagrams, what has a sound one of SNMPv2c is asked with authentication and privacy
+//! too; [`mibs`] are all objects, read with authentication and privacy.
 //!
 //! Each answer that differs is in `differences.toml`, with what either side says, who is right by which
 //! section of which RFC, and why the other is not followed. A difference that is not there fails, and so
@@ -7,9 +9,11 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
 
 mod cases;
+mod mibs;
 
 use cases::{CONFIGURATION, Case, SYS_LOCATION, SYS_NAME, bulks, reads, refusals, sets, v2c, v3};
 use s_interop::ber::{self, binding, octets, pdu, tag};
+use s_interop::usm::User;
 use s_interop::{Server, exchange};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,25 +36,49 @@ struct Difference {
     why: String,
 }
 
+/// An object, or several, that differ in the same way.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ObjectDifference {
+    /// Object identifiers; what is below differs as they do.
+    objects: Vec<String>,
+    /// What they are called.
+    names: String,
+    /// What differs: whether they are there, `rows`, `type`, `values`, or what a request is answered.
+    differs: String,
+    right: String,
+    why: String,
+    /// Whether it depends on the host: its links, its addresses, its kernel.
+    #[serde(default)]
+    not_everywhere: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Differences {
     difference: Vec<Difference>,
+    object: Vec<ObjectDifference>,
+}
+
+/// The file, whose every entry says who is right, and by which RFC.
+fn differences() -> Differences {
+    let text = std::fs::read_to_string(FILE).unwrap();
+    let all: Differences = toml::from_str(&text).unwrap_or_else(|error| panic!("{FILE}: {error}"));
+    let cases = all.difference.iter().map(|it| (format!("{:?}", it.cases), &it.right, &it.why));
+    let objects = all.object.iter().map(|it| (it.names.clone(), &it.right, &it.why));
+    for (what, right, why) in cases.chain(objects) {
+        let sides = ["snmpd", "sagentd", "both", "neither"];
+        assert!(sides.contains(&&right[..]), "{what}: `right` is one of {sides:?}");
+        assert!(why.contains("RFC"), "{what}: `why` names no RFC");
+    }
+    all
 }
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/differences.toml");
 
 fn explained() -> BTreeMap<String, (String, String)> {
-    let text = std::fs::read_to_string(FILE).unwrap();
-    let all: Differences = toml::from_str(&text).unwrap_or_else(|error| panic!("{FILE}: {error}"));
     let mut explained = BTreeMap::new();
-    for difference in all.difference {
-        let sides = ["snmpd", "sagentd", "both", "neither"];
-        assert!(
-            sides.contains(&&difference.right[..]),
-            "{:?}: `right` is one of {sides:?}",
-            difference.cases
-        );
-        assert!(difference.why.contains("RFC"), "{:?}: `why` names no RFC", difference.cases);
+    for difference in differences().difference {
         for case in difference.cases {
             let answers = (difference.snmpd.clone(), difference.sagentd.clone());
             assert!(explained.insert(case.clone(), answers).is_none(), "{case}: explained twice");
@@ -108,6 +136,20 @@ fn both_agents_answer_the_same_or_the_difference_is_explained() {
             wrong.push(format!("{}:\n  snmpd:   {theirs}\n  sagentd: {ours}", case.name));
         }
     }
+    // The same with authentication and privacy: what differs, differs in the same way.
+    let (snmpd, sagentd) = (begin(snmpd), begin(sagentd));
+    let (mut their_user, mut our_user) = (cases::meet(&snmpd), cases::meet(&sagentd));
+    let told = self::explained();
+    for case in [reads(), bulks(), sets()].iter().flatten().filter(|case| case.is_v2c_of_public()) {
+        let pdu = ber::pdu_of(&case.datagram).unwrap();
+        let theirs = ask_in_secret(&mut their_user, pdu);
+        let ours = ask_in_secret(&mut our_user, pdu);
+        let is_told = told.get(&case.name) == Some(&(theirs.clone(), ours.clone()));
+        if theirs != ours && !is_told {
+            let name = &case.name;
+            wrong.push(format!("{name}, authPriv:\n  snmpd:   {theirs}\n  sagentd: {ours}"));
+        }
+    }
     wrong.extend(
         explained.into_keys().map(|case| format!("{case}: explained, and there is no such case")),
     );
@@ -122,6 +164,44 @@ fn both_agents_answer_the_same_or_the_difference_is_explained() {
         answered > 100,
         "snmpd answered {answered} only: what is compared must not all be silence"
     );
+}
+
+#[test]
+fn both_agents_have_the_same_objects_or_the_difference_is_explained() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("agent.conf");
+    std::fs::write(&file, mibs::CONFIGURATION).unwrap();
+    let snmpd = Server::snmpd(&file, &directory.path().join("persistent"));
+    let sagentd = Server::sagentd(s_interop::agent(), &file, &directory.path().join("state"));
+    let found = mibs::differences(&mut cases::meet(&snmpd), &mut cases::meet(&sagentd));
+    let told = differences().object;
+    let explains = |difference: &ObjectDifference, (name, what): &(String, &str)| {
+        difference.differs == *what
+            && difference.objects.iter().any(|object| mibs::is_below(name, object))
+    };
+    let mut wrong: Vec<String> = found
+        .iter()
+        .filter(|(key, _)| !told.iter().any(|it| explains(it, key)))
+        .map(|((name, what), how)| format!("{name}: {what}: {how}"))
+        .collect();
+    for difference in told.iter().filter(|difference| !difference.not_everywhere) {
+        for object in &difference.objects {
+            let is_found = found
+                .keys()
+                .any(|(name, what)| *what == difference.differs && mibs::is_below(name, object));
+            if !is_found {
+                wrong.push(format!("{object}: {}: explained, and not so", difference.differs));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} unexplained, see {FILE}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What is answered with authentication and privacy, in the words of an answer by community.
+fn ask_in_secret(user: &mut User, pdu: &[u8]) -> String {
+    let answer = user.exchange(pdu, Duration::from_millis(400));
+    let words = answer.map(|answer| ber::pdu_in_words(&answer));
+    words.map_or("nothing".into(), |words| format!("version 1 \"public\": {words}"))
 }
 
 /// What a server answers. Silence is asked for twice, because a datagram may get lost; where it is the end

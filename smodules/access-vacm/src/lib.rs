@@ -292,6 +292,12 @@ impl Module for Vacm {
             making: Mutex::default(),
         })
     }
+
+    /// What of the contracts can be asked without changing what is asked next.
+    fn self_test(&self, act: &Activity) -> Result<(), Refusal> {
+        roles::contract::settings::harmless(self, act)?;
+        Ok(roles::contract::settings::keeping_harmless(self, act)?)
+    }
 }
 
 impl CarriesState for Vacm {

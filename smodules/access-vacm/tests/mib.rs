@@ -6,12 +6,15 @@
 mod asked;
 #[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
+#[path = "../../mib-kit/tests/hosted/kept.rs"]
+mod kept;
 
 use access_vacm::S_MODULE;
 use asked::{binds, get, set};
 use hosted::{host, serve};
 use roles::access::{AccessControl, AccessControlProxy, AccessErrorKind, Asking, ViewType};
 use roles::contract::mib::{set_suite, suite};
+use roles::contract::settings::Documents;
 use roles::mib::{MibAccess, MibAccessProxy};
 use roles::settings::{
     AccessEntry, GroupMember, Persistence, PersistenceProxy, Settings, SettingsProxy, VacmSettings,
@@ -51,6 +54,34 @@ fn family(column: u32, view: &str, subtree: &[u32]) -> Vec<u32> {
     vacm(&[5, 2, 1, column], &[&named(view), &[length], subtree])
 }
 
+/// Alice may read everything.
+fn settings() -> VacmSettings {
+    VacmSettings {
+        contexts: vec![b"bridge".to_vec()],
+        members: vec![GroupMember {
+            security_model: 3,
+            security_name: b"alice".to_vec(),
+            group: b"readers".to_vec(),
+        }],
+        access: vec![AccessEntry {
+            group: b"readers".to_vec(),
+            context: Vec::new(),
+            exact: true,
+            security_model: 3,
+            security_level: 2,
+            read_view: b"all".to_vec(),
+            write_view: Vec::new(),
+            notify_view: Vec::new(),
+        }],
+        views: vec![ViewFamily {
+            view: b"all".to_vec(),
+            subtree: vec![1],
+            mask: Vec::new(),
+            included: true,
+        }],
+    }
+}
+
 struct Tables {
     runtime: &'static Runtime,
     control: SwapControl,
@@ -76,35 +107,9 @@ impl Tables {
         tables
     }
 
-    /// Alice may read everything.
     fn configure(&self) {
-        let settings = VacmSettings {
-            contexts: vec![b"bridge".to_vec()],
-            members: vec![GroupMember {
-                security_model: 3,
-                security_name: b"alice".to_vec(),
-                group: b"readers".to_vec(),
-            }],
-            access: vec![AccessEntry {
-                group: b"readers".to_vec(),
-                context: Vec::new(),
-                exact: true,
-                security_model: 3,
-                security_level: 2,
-                read_view: b"all".to_vec(),
-                write_view: Vec::new(),
-                notify_view: Vec::new(),
-            }],
-            views: vec![ViewFamily {
-                view: b"all".to_vec(),
-                subtree: vec![1],
-                mask: Vec::new(),
-                included: true,
-            }],
-        };
-        let mut worker = self.runtime.worker();
-        let mut problems = Buf::new();
-        let told = self.settings.apply(&worker.activity(), &write(&settings), &mut problems);
+        let (mut worker, mut problems) = (self.runtime.worker(), Buf::new());
+        let told = self.settings.apply(&worker.activity(), &write(&settings()), &mut problems);
         assert_eq!((told, problems.to_vec()), (Ok(0), Vec::new()));
     }
 
@@ -306,4 +311,45 @@ fn what_came_by_set_outlasts_configurations_restarts_and_swaps() {
     assert_eq!((tables.reads("bob"), tables.reads("dave")), (Ok(()), Ok(())));
     assert_eq!(tables.get(&member(4, "alice")), "Integer(5)");
     assert_eq!(tables.set(&[(member(5, "dave"), DESTROY)]), Ok(()));
+}
+
+/// What the tables show.
+const TABLES: [&[u32]; 4] = [
+    &[1, 3, 6, 1, 6, 3, 16, 1, 1],
+    &[1, 3, 6, 1, 6, 3, 16, 1, 2],
+    &[1, 3, 6, 1, 6, 3, 16, 1, 4],
+    &[1, 3, 6, 1, 6, 3, 16, 1, 5, 2],
+];
+
+#[test]
+fn the_contract_of_settings_holds() {
+    let tables = Tables::new();
+    tables.let_bob_in();
+    let mut wrong = settings();
+    wrong.access.iter_mut().for_each(|entry| entry.security_level = 4);
+    let documents = [settings(), VacmSettings::default(), wrong];
+    let [one, other, wrong] = documents.map(|document| write(&document));
+    let documents = Documents { one: &one, other: &other, wrong: &[&wrong] };
+    kept::settings_hold(tables.runtime, COMPONENT, &documents, &TABLES, true);
+}
+
+#[test]
+fn the_contract_of_what_is_kept_holds() {
+    let tables = Tables::new();
+    kept::keeping_holds(
+        tables.runtime,
+        COMPONENT,
+        &TABLES,
+        &mut |_| tables.let_bob_in(),
+        &mut |act| {
+            let none = write(&VacmSettings::default());
+            assert_eq!(tables.settings.apply(act, &none, &mut Buf::new()), Ok(0));
+            let passing = [
+                (member(5, "dave"), GO),
+                (member(4, "dave"), Integer(2)),
+                (member(3, "dave"), Octets(b"guests")),
+            ];
+            assert_eq!(tables.set(&passing), Ok(()));
+        },
+    );
 }

@@ -30,7 +30,7 @@ impl Disk {
     }
 
     /// Major and minor number, name, then counters: Documentation/admin-guide/iostats.rst of the kernel.
-    fn line(line: &str) -> Option<Self> {
+    pub(crate) fn line(line: &str) -> Option<Self> {
         let mut fields = line.split_whitespace().skip(2);
         let name = fields.next()?.to_owned();
         let counters: Vec<u64> = fields.map(|field| field.parse().unwrap_or(0)).collect();

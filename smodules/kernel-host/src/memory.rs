@@ -27,7 +27,7 @@ impl Memory {
         Self::parsed(&crate::text("/proc/meminfo"))
     }
 
-    fn parsed(text: &str) -> Self {
+    pub(crate) fn parsed(text: &str) -> Self {
         let mut memory = Memory::default();
         for line in text.lines() {
             let Some((key, rest)) = line.split_once(':') else { continue };

@@ -41,7 +41,7 @@ impl Mount {
         Self::parsed(&crate::text("/proc/self/mounts"))
     }
 
-    fn parsed(text: &str) -> Vec<Self> {
+    pub(crate) fn parsed(text: &str) -> Vec<Self> {
         let mut found: Vec<Mount> = Vec::new();
         for mount in text.lines().filter_map(Self::line) {
             // What was mounted over something else hides it.

@@ -84,7 +84,7 @@ impl Activity {
         Self::parsed(&crate::text("/proc/stat"), &crate::text("/proc/vmstat"))
     }
 
-    fn parsed(stat: &str, memory: &str) -> Self {
+    pub(crate) fn parsed(stat: &str, memory: &str) -> Self {
         let mut activity = Activity::default();
         let first =
             |rest: &str| rest.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0);

@@ -44,7 +44,7 @@ pub fn addresses() -> Result<Vec<Address>> {
     dump(NETLINK_ROUTE, GET_ADDRESS, &[0; HEADER], |body, found| found.extend(address(body)))
 }
 
-fn address(body: &[u8]) -> Option<Address> {
+pub(crate) fn address(body: &[u8]) -> Option<Address> {
     let family = byte(body, 0)?;
     let (mut peer, mut local, mut broadcast) = (None, None, None);
     let mut flags = u32::from(byte(body, 2)?);

@@ -126,7 +126,7 @@ impl Changes {
 }
 
 /// A link from the body of its message: struct ifinfomsg and attributes.
-fn link(body: &[u8]) -> Option<Link> {
+pub(crate) fn link(body: &[u8]) -> Option<Link> {
     let mut link = Link {
         hardware: half(body, 2)?,
         index: word(body, 4)?,

@@ -40,7 +40,7 @@ pub fn neighbours() -> Result<Vec<Neighbour>> {
     dump(NETLINK_ROUTE, GET_NEIGHBOUR, &request, |body, found| found.extend(neighbour(body)))
 }
 
-fn neighbour(body: &[u8]) -> Option<Neighbour> {
+pub(crate) fn neighbour(body: &[u8]) -> Option<Neighbour> {
     let (family, state) = (byte(body, 0)?, half(body, 8)?);
     let (mut address, mut phys_address, mut updated_ago) = (None, Vec::new(), 0);
     for (kind, value) in attributes(body.get(HEADER..)?) {
@@ -67,7 +67,7 @@ pub fn retransmit_times() -> Result<Vec<(u32, u64)>> {
     dump(NETLINK_ROUTE, GET_TABLE, &request, |body, found| found.extend(retransmit_time(body)))
 }
 
-fn retransmit_time(body: &[u8]) -> Option<(u32, u64)> {
+pub(crate) fn retransmit_time(body: &[u8]) -> Option<(u32, u64)> {
     let parameters = attributes(body.get(TABLE_HEADER..)?).find(|(kind, _)| *kind == 6)?.1;
     let of = |wanted| attributes(parameters).find(|(kind, _)| *kind == wanted);
     // The table's own parameters are of no interface.

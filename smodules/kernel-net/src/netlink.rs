@@ -14,7 +14,7 @@ const PART: usize = 64 * 1024;
 /// A dump during which the table changed is begun anew, so many times.
 const ATTEMPTS: usize = 3;
 
-const HEADER: usize = 16;
+pub(crate) const HEADER: usize = 16;
 
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
@@ -147,14 +147,14 @@ impl Changes {
     }
 }
 
-struct Message<'a> {
+pub(crate) struct Message<'a> {
     kind: u16,
     flags: u16,
-    body: &'a [u8],
+    pub(crate) body: &'a [u8],
 }
 
 impl<'a> Message<'a> {
-    fn take(rest: &mut &'a [u8]) -> Option<Self> {
+    pub(crate) fn take(rest: &mut &'a [u8]) -> Option<Self> {
         let len = word(rest, 0)? as usize;
         let (kind, flags) = (half(rest, 4)?, half(rest, 6)?);
         let body = rest.get(HEADER..len)?;

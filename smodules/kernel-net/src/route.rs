@@ -57,7 +57,7 @@ pub fn routes() -> Result<Vec<Route>> {
 }
 
 /// Appends the ways that a message holds.
-fn ways(body: &[u8], found: &mut Vec<Route>) -> Option<()> {
+pub(crate) fn ways(body: &[u8], found: &mut Vec<Route>) -> Option<()> {
     let family = byte(body, 0)?;
     let nobody = match family {
         INET => IpAddr::V4(Ipv4Addr::UNSPECIFIED),

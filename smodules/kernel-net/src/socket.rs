@@ -73,7 +73,7 @@ fn diag(protocol: Protocol) -> Result<Vec<Socket>> {
 }
 
 /// struct inet_diag_msg; ports are in the order of the network.
-fn socket(body: &[u8]) -> Option<Socket> {
+pub(crate) fn socket(body: &[u8]) -> Option<Socket> {
     let family = byte(body, 0)?;
     let rest = body.get(HEADER..)?;
     let port = |at: usize| body.get(at..)?.first_chunk().map(|port| u16::from_be_bytes(*port));
@@ -112,7 +112,7 @@ fn proc(protocol: Protocol) -> Result<Vec<Socket>> {
     Ok(found)
 }
 
-fn lines(text: &str) -> Vec<Socket> {
+pub(crate) fn lines(text: &str) -> Vec<Socket> {
     text.lines().filter_map(line).collect()
 }
 

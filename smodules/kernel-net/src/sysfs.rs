@@ -67,7 +67,7 @@ fn oper_state(word: &str) -> u8 {
     (0..).zip(words).find(|(_, known)| *known == word).map_or(0, |(state, _)| state)
 }
 
-fn octets(address: &str) -> Option<Vec<u8>> {
+pub(crate) fn octets(address: &str) -> Option<Vec<u8>> {
     address.split(':').map(|octet| u8::from_str_radix(octet, 16).ok()).collect()
 }
 

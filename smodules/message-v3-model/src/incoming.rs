@@ -57,9 +57,12 @@ impl<C: Codec> V3Messages<C> {
             proven,
         );
         let accepted = accepted.map_err(|error| refusal::<C>(act, &message, error))?;
-        // Step 7.
+        // Step 7. What is authentic and comes out as none was encrypted with another key.
         let scoped = C::scoped_pdu(&proven.scoped_pdu, is_encrypted);
-        let scoped = scoped.ok_or(MessageErrorKind::ParseError)?;
+        let scoped = scoped.ok_or(match is_encrypted {
+            true => MessageErrorKind::NotDecrypted,
+            false => MessageErrorKind::ParseError,
+        })?;
         let (context_engine_id, context_name, pdu) =
             (scoped.context_engine_id.as_ref(), scoped.context_name.as_ref(), scoped.pdu.as_ref());
         // Steps 8 and 9.

@@ -109,7 +109,12 @@ impl<C: Codec> V3Messages<C> {
             max_message_size: own_max_size,
         };
         let made = self.usm.generate_request(act, security, global_data, data, message);
-        made.map_err(refused_by_security)?;
+        made.map_err(|error| {
+            if is_confirmed && error.kind == SecurityErrorKind::UnknownUserName {
+                self.outstanding().forget(to, &data.engine_id);
+            }
+            refused_by_security(error)
+        })?;
         // Who awaits no answer is told of none.
         if is_confirmed && header.send_pdu_handle != 0 {
             let (domain, address) = to;

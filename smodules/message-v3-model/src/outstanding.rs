@@ -118,6 +118,15 @@ impl Outstanding {
         self.peers.get(&(domain.to_vec(), address.to_vec())).map(Vec::as_slice)
     }
 
+    /// Forgets who is said to be at an address: nobody is known there to send as, and the answer to a
+    /// discovery proves nothing. The next message for it finds out anew.
+    pub(crate) fn forget(&mut self, (domain, address): Peer<'_>, engine_id: &[u8]) {
+        let place = (domain.to_vec(), address.to_vec());
+        if self.peers.get(&place).is_some_and(|known| known == engine_id) {
+            self.peers.remove(&place);
+        }
+    }
+
     /// Who waits for this answer (RFC 3412 §7.2 steps 10 to 12).
     pub(crate) fn answered(
         &mut self,

@@ -220,46 +220,54 @@ impl IfMib {
 
     /// Tells who went up or down, and has a snapshot that knows it.
     fn watch(&self, act: &Activity) {
+        let (turns, changed) = self.look();
+        let mut turns = turns.into_iter();
+        // Whoever finds no room now finds none for the next: these, too, wait for the next look, in order.
+        let refused = turns.find_map(|turn| self.tell(act, &turn).err().map(|error| (turn, error)));
+        if let Some((first, error)) = refused {
+            let (index, name) = (first.index(), first.name());
+            let lost = locked(&self.watching).watch.keep([first].into_iter().chain(turns));
+            let message = format!("{name} of interface {index} is not told yet ({error})");
+            let later = "it and those behind it are told with the next look that finds room";
+            self.host.log(Level::Warning, &format!("{message}: {later}; {lost} are lost"));
+        }
+        // Dates are those of snapshots: one soon after the change is all that it takes.
+        let known = self.cache.last().map_or(Duration::ZERO, |view| view.taken);
+        if known < changed && self.snapshot(act).is_err() {
+            self.host.log(Level::Debug, "links changed, and could not be read");
+        }
+    }
+
+    /// The turns that are to be told, those before that were not first, and when links changed last.
+    fn look(&self) -> (Vec<Turn>, Duration) {
         let mut watching = locked(&self.watching);
-        let looked = watching.watch.look(|| self.links());
-        let (anything, turns) = match looked {
-            Ok(looked) => looked,
+        let mut turns = watching.watch.take_untold();
+        match watching.watch.look(|| self.links()) {
+            Ok((anything, new)) => {
+                watching.has_failed = false;
+                if anything {
+                    watching.changed = self.host.now();
+                }
+                turns.extend(new);
+            }
             Err(error) => {
                 if !std::mem::replace(&mut watching.has_failed, true) {
                     let message =
                         format!("links cannot be watched ({error}): no linkUp, no linkDown");
                     self.host.log(Level::Warning, &message);
                 }
-                return;
-            }
-        };
-        watching.has_failed = false;
-        if anything {
-            watching.changed = self.host.now();
-        }
-        for turn in turns {
-            let tells = || {
-                let said = locked(&self.told).get(&turn.index()).copied();
-                let known = || Some(self.cache.last()?.interfaces.get(&turn.index())?.tells);
-                said.or_else(known).unwrap_or(turn.is_lowest)
-            };
-            if tells()
-                && let Err(error) = self.notify(act, &turn)
-            {
-                let (index, name) = (turn.index(), turn.name());
-                let message = format!("{name} of interface {index} is not told: {error}");
-                self.host.log(Level::Warning, &message);
             }
         }
-        // Dates are those of snapshots: one soon after the change is all that it takes.
-        let known = self.cache.last().map_or(Duration::ZERO, |view| view.taken);
-        if known < watching.changed && self.snapshot(act).is_err() {
-            self.host.log(Level::Debug, "links changed, and could not be read");
-        }
+        (turns, watching.changed)
     }
-}
 
-impl IfMib {
+    /// Tells of a turn, if its interface tells.
+    fn tell(&self, act: &Activity, turn: &Turn) -> Result<(), CallError> {
+        let said = locked(&self.told).get(&turn.index()).copied();
+        let known = || Some(self.cache.last()?.interfaces.get(&turn.index())?.tells);
+        if said.or_else(known).unwrap_or(turn.is_lowest) { self.notify(act, turn) } else { Ok(()) }
+    }
+
     /// RFC 2863, linkUp and linkDown. An agent without an originator of notifications tells nobody.
     fn notify(&self, act: &Activity, turn: &Turn) -> Result<(), CallError> {
         let Ok(notifier) = self.host.lookup::<NotifierProxy>("notify") else { return Ok(()) };
@@ -281,7 +289,7 @@ impl Active for IfMib {
 
 /// What a successor has to know: dates, and what it takes to tell whether they still hold.
 #[derive(State)]
-#[state(kind = "if", version = 1)]
+#[state(kind = "if", version = 2, step(1 => 2, default(up: BTreeMap<u32, bool>)))]
 pub struct IfState {
     /// What managers have said of who tells.
     pub told: BTreeMap<u32, bool>,
@@ -291,6 +299,8 @@ pub struct IfState {
     pub stack_last_change: u32,
     /// None if no snapshot was taken yet.
     pub interfaces: Option<Vec<KnownInterface>>,
+    /// Which links are up, as far as that was told.
+    pub up: BTreeMap<u32, bool>,
 }
 
 /// What is carried of an interface.
@@ -319,16 +329,19 @@ impl CarriesState for IfMib {
 
     fn export(&self) -> IfState {
         let told = locked(&self.told).clone();
+        let up = locked(&self.watching).watch.told();
         let inherited = locked(&self.inherited);
         let last = self.cache.last();
         let Some(view) = last.as_deref().or(inherited.as_ref()) else {
-            return IfState { told, table_last_change: 0, stack_last_change: 0, interfaces: None };
+            let interfaces = None;
+            return IfState { told, table_last_change: 0, stack_last_change: 0, interfaces, up };
         };
         IfState {
             told,
             table_last_change: view.table_last_change,
             stack_last_change: view.stack_last_change,
             interfaces: Some(view.interfaces.values().map(KnownInterface::of).collect()),
+            up,
         }
     }
 
@@ -338,8 +351,9 @@ impl CarriesState for IfMib {
         *locked(&self.inherited) =
             state.interfaces.map(|known| View::inherited(inherited_rows(known), table, stack));
         self.cache.clear();
-        // Whoever went up or down while nobody listened is seen against what is there from now on.
-        *locked(&self.watching) = Watching::default();
+        // Whoever went up or down while nobody listened turns with the first look.
+        let watch = Watch::after(state.up);
+        *locked(&self.watching) = Watching { watch, ..Watching::default() };
         Ok(())
     }
 }

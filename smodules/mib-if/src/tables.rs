@@ -1,7 +1,8 @@
 //! The columns of IF-MIB.
 //!
 //! What Linux does not count is not answered for, rather than answered with 0: packets to a group or to all
-//! that were sent, and packets to all that were received.
+//! that were sent, and packets to all that were received. The two deprecated columns that tools insist on,
+//! ifOutNUcastPkts and ifOutQLen, are 0 nevertheless: `snmpstatus` and `snmpnetstat` stop at a row without.
 
 use crate::interface::{Interface, View};
 use mib_kit::syntax::integer as number_of;
@@ -49,8 +50,12 @@ pub(crate) const IF_TABLE: &[Column<Interface>] = &[
     Column::new(15, |row| wrapped(row.link.counters.no_handler)),
     Column::new(16, |row| wrapped(row.link.counters.tx_octets)),
     Column::new(17, |row| wrapped(row.link.counters.tx_packets)),
+    // ifOutNUcastPkts: the kernel counts these as ifOutUcastPkts.
+    Column::new(18, |_| Some(Counter32(0))),
     Column::new(19, |row| wrapped(row.link.counters.tx_dropped)),
     Column::new(20, |row| wrapped(row.link.counters.tx_errors)),
+    // ifOutQLen: the kernel does not tell how long the queue is, only how long it may be.
+    Column::new(21, |_| Some(Gauge32(0))),
     // ifSpecific: RFC 1213 has zeroDotZero where there is nothing more to be said.
     Column::new(22, |_| Some(Oid(&[0, 0]))),
 ];

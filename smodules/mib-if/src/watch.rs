@@ -1,7 +1,8 @@
 //! Watching links: who went up or down, as it happens, for who wants to notify (RFC 2863 linkUp, linkDown).
 //!
-//! It never reads the whole table: the kernel tells of each change in turn, so that a link that went down and
-//! up again between two looks is two changes. Where the kernel had to drop some, what is there now counts.
+//! The kernel tells of each change in turn, so that a link that went down and up again between two looks is two
+//! changes. It never reads the whole table but at first, and where the kernel had to drop some: then what is
+//! there now counts. Invariant: a turn is told, or kept until it can be told; of one interface the latest is.
 
 use kernel_net::Link;
 use kernel_net::link::Change;
@@ -29,31 +30,65 @@ pub(crate) struct Turn {
 pub(crate) struct Watch {
     changes: Option<Changes>,
     up: BTreeMap<u32, bool>,
+    untold: BTreeMap<u32, Turn>,
 }
 
+/// Turns of so many interfaces are kept for later.
+const MOST_UNTOLD: usize = 1024;
+
 impl Watch {
-    /// What happened since the last call, and whether anything did at all. The first call only looks.
+    /// One that goes on where a predecessor's [`Watch::told`] ended.
+    pub(crate) fn after(told: BTreeMap<u32, bool>) -> Self {
+        Watch { up: told, ..Watch::default() }
+    }
+
+    /// Which links are up, as far as that was told: what was not turns again for a successor.
+    pub(crate) fn told(&self) -> BTreeMap<u32, bool> {
+        let told =
+            |(index, is_up): (&u32, &bool)| (*index, *is_up != self.untold.contains_key(index));
+        self.up.iter().map(told).collect()
+    }
+
+    /// What happened since the last call, and whether anything did at all. The first call knows no more than
+    /// a predecessor did.
     pub(crate) fn look(
         &mut self,
         links: impl Fn() -> Result<Vec<Link>>,
     ) -> Result<(bool, Vec<Turn>)> {
-        let Some(changes) = &mut self.changes else {
-            // First the ear, then the look: what happens in between is heard.
-            self.changes = Some(Changes::of_links()?);
-            self.up.clear();
-            self.up.extend(links()?.iter().map(|link| (link.index, is_up(link))));
-            return Ok((false, Vec::new()));
-        };
-        let heard = match changes.links() {
-            Ok(heard) => heard,
-            Err(_) => {
+        let heard = self.changes.as_mut().and_then(|changes| changes.links().ok());
+        let heard = match heard {
+            Some(heard) => heard,
+            None => {
+                // First the ear, then the look: what happens in between is heard. Without both, the next
+                // look is a first one again.
+                self.changes = None;
+                let ear = Changes::of_links()?;
                 let there = links()?;
+                self.changes = Some(ear);
                 self.up.retain(|index, _| there.iter().any(|link| link.index == *index));
                 there.into_iter().map(|link| Change::Is(Box::new(link))).collect()
             }
         };
         let turns = heard.iter().filter_map(|change| self.turn(change)).collect();
         Ok((!heard.is_empty(), turns))
+    }
+
+    /// Takes the turns that were kept out, to be told before others.
+    pub(crate) fn take_untold(&mut self) -> Vec<Turn> {
+        std::mem::take(&mut self.untold).into_values().collect()
+    }
+
+    /// Keeps turns that could not be told, the latest of each interface; how many are lost.
+    pub(crate) fn keep(&mut self, untold: impl IntoIterator<Item = Turn>) -> usize {
+        let mut lost = 0;
+        for turn in untold {
+            if self.untold.len() < MOST_UNTOLD || self.untold.contains_key(&turn.index) {
+                self.untold.insert(turn.index, turn);
+            } else {
+                lost += 1;
+            }
+        }
+        lost
     }
 
     /// RFC 2863: into the down state from another one, or out of it. A link that comes or goes is not one
@@ -137,9 +172,49 @@ mod tests {
     #[test]
     fn the_first_look_says_nothing_and_the_next_one_nothing_new() {
         let mut watch = Watch::default();
-        assert_eq!(watch.look(kernel_net::links).unwrap(), (false, vec![]));
+        assert_eq!(watch.look(kernel_net::links).unwrap().1, []);
         assert!(!watch.up.is_empty());
         assert_eq!(watch.look(kernel_net::links).unwrap().1, []);
+    }
+
+    #[test]
+    fn a_successor_sees_who_turned_meanwhile_and_who_was_not_told_of() {
+        let mut watch = Watch::default();
+        let there = |states: &[(u32, u8)]| {
+            let links: Vec<Link> = states.iter().map(|(i, state)| link(*i, *state)).collect();
+            move || Ok(links.clone())
+        };
+        watch.look(there(&[(70_001, 6), (70_002, 6), (70_003, 2)])).unwrap();
+        // The third goes up, and nobody can be told.
+        let untold = watch.turn(&Change::Is(Box::new(link(70_003, 6))));
+        assert_eq!(watch.keep(untold), 0);
+        let mut next = Watch::after(watch.told());
+        // Meanwhile the second went down; the fourth came, which is no turn.
+        let now = [(70_001, 6), (70_002, 2), (70_003, 6), (70_004, 2)];
+        let turns = next.look(there(&now)).unwrap().1;
+        let turns: Vec<_> = turns.iter().map(|turn| (turn.index, turn.is_up)).collect();
+        assert_eq!(turns, [(70_002, false), (70_003, true)]);
+    }
+
+    #[test]
+    fn a_look_that_fails_is_a_first_look_again() {
+        let mut watch = Watch::after(BTreeMap::from([(70_001, true)]));
+        watch.look(|| Err(std::io::ErrorKind::Other.into())).unwrap_err();
+        let turns = watch.look(|| Ok(vec![link(70_001, 2)])).unwrap().1;
+        assert_eq!(turns.len(), 1);
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_kept_and_of_each_interface_the_latest() {
+        let mut watch = Watch::default();
+        let turn = |index, is_up| Turn { index, admin: 1, oper: 1, is_up, is_lowest: true };
+        assert_eq!(watch.keep([turn(2, false), turn(1, true), turn(2, true)]), 0);
+        assert_eq!(watch.take_untold(), [turn(1, true), turn(2, true)]);
+        assert_eq!(watch.take_untold(), []);
+        let many = (0..).map(|index| turn(index, true)).take(MOST_UNTOLD);
+        assert_eq!(watch.keep(many), 0);
+        assert_eq!(watch.keep([turn(0, false), turn(u32::MAX, true)]), 1);
+        assert_eq!(watch.take_untold()[0], turn(0, false));
     }
 
     #[test]

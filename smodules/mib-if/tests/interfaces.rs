@@ -9,12 +9,20 @@ mod engine;
 #[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
 
+#[path = "interfaces/notifier.rs"]
+mod notifier;
+
 use asked::{binds, get, hosting, set, walk_takes_no_memory};
+use mib_if::IfState;
 use roles::contract::mib::{set_suite, suite, walk};
 use roles::mib::MibAccessProxy;
+use roles::notify::{Notifier as _, NotifierProxy};
 use roles::varbind::VarValue::{Integer, Octets, TimeTicks};
 use roles::varbind::{ErrorStatus, VarValue};
-use s_sdk::Activity;
+use s_proxy::Code;
+use s_sdk::{Activity, State as _};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 const IF_ENTRY: [u32; 9] = [1, 3, 6, 1, 2, 1, 2, 2, 1];
 const IF_X_ENTRY: [u32; 10] = [1, 3, 6, 1, 2, 1, 31, 1, 1, 1];
@@ -66,7 +74,7 @@ fn there_are_as_many_rows_as_interfaces_in_every_column() {
             assert_eq!(found, Integer(i32::try_from(number).unwrap()));
         });
         let rows = |entry: &[u32]| walk(&mib, act, entry).unwrap().len();
-        assert_eq!((rows(&IF_ENTRY), rows(&IF_X_ENTRY)), (20 * number, 13 * number));
+        assert_eq!((rows(&IF_ENTRY), rows(&IF_X_ENTRY)), (22 * number, 13 * number));
         // Every interface is the highest or below one, and the lowest or above one.
         assert!(rows(&[1, 3, 6, 1, 2, 1, 31, 1, 2]) >= number);
     });
@@ -107,6 +115,36 @@ fn a_link_is_brought_where_it_is_if_the_agent_may() {
         assert!(matches!(answer, Ok(()) | Err((ErrorStatus::NotWritable, 1))), "{answer:?}");
         assert_eq!(set(&mib, act, &status(3)), Err((ErrorStatus::WrongValue, 1)));
     });
+}
+
+#[test]
+fn a_link_that_turned_during_a_swap_is_told_when_there_is_room() {
+    let (runtime, control) = hosted::host();
+    hosted::serve(&control, "engine", &engine::S_MODULE);
+    hosted::serve(&control, "notify", &notifier::S_MODULE);
+    let links = kernel_net::links().unwrap();
+    let lo = links.iter().find(|link| link.name == b"lo").unwrap();
+    let is_up = !matches!(lo.oper_status(), 2 | 6 | 7);
+    // The predecessor had seen it otherwise.
+    let (mut octets, up) = (Vec::new(), BTreeMap::from([(lo.index, !is_up)]));
+    let told = BTreeMap::from([(lo.index, true)]);
+    let known = IfState { told, table_last_change: 0, stack_last_change: 0, interfaces: None, up };
+    known.export(2, &mut octets).unwrap();
+    let component = runtime.add_component("mib.if").unwrap();
+    let body = control.create(component, Code::linked(&mib_if::S_MODULE)).unwrap();
+    body.instance().import_state(2, &octets).unwrap();
+    let group = control.bind(&[(component, Some(body))]);
+    let soon = Instant::now() + Duration::from_secs(10);
+    control.take(soon).unwrap().flip_open(group);
+    let (mut worker, notifier) =
+        (runtime.worker(), runtime.proxy::<NotifierProxy>("notify").unwrap());
+    let mut look = || {
+        let act = worker.activity();
+        component.on_timer(&act, 1).unwrap();
+        let statistics = notifier.statistics(&act).unwrap();
+        (statistics.dropped, statistics.accepted)
+    };
+    assert_eq!([look(), look(), look()], [(1, 0), (1, 1), (1, 1)]);
 }
 
 #[test]

@@ -3,7 +3,14 @@
 //! Routes of the main table: what the kernel keeps for its own addresses is none. inetCidrRoutePolicy is
 //! {0 0}; a route without a next hop has {0 0 ifIndex}, so that one network on two interfaces is two rows
 //! whose names do not depend on each other. Of routes that differ by their metric alone the best is shown.
-//! inetCidrRouteAge is not answered for: the kernel does not know it.
+//! inetCidrRouteAge is 0: "since it was last determined to be correct" is when the kernel's table was read.
+//!
+//! A network is ipv6(2) even where its addresses are good on one link only. RFC 4292 wants the types that
+//! appear in an actual routing table, and speaks of a zone in inetCidrRouteDest "if one is present": the
+//! kernel's has none, inetCidrRouteIfIndex names the link, and the policy and the next hop, which is ipv6z(4),
+//! keep the rows of two links apart. `snmpnetstat -Cr` knows no other type. Where there is no next hop it is the
+//! zero address, as in snmpd: RFC 4292 says that it should be unknown(0), but the tool reads as many octets of a
+//! next hop as the network has, and would show a router where there is none.
 
 use crate::values::integer;
 use kernel_net::{Route, routes};
@@ -15,6 +22,8 @@ pub(crate) const V4_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 4, 24, 4, 1];
 pub(crate) const ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 4, 24, 7, 1];
 pub(crate) const DEFAULT_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 4, 37, 1];
 
+/// Of a network, see above.
+const NO_ZONE: u32 = 0;
 /// A metric that is not used.
 const NO_METRIC: i32 = -1;
 /// ipDefaultRouterLifetime of a router without an end.
@@ -97,7 +106,7 @@ impl Routes {
 fn row(route: &Route) -> ((Inet, u32, Policy, Inet), Row) {
     let is_direct = route.next_hop.is_unspecified();
     let policy = Policy((is_direct && route.link != 0).then_some(route.link));
-    let network = Inet::of(route.network, route.link);
+    let network = Inet::of(route.network, NO_ZONE);
     let next_hop = Inet::of(route.next_hop, route.link);
     ((network, route.prefix.into(), policy, next_hop), Row::of(route))
 }
@@ -190,6 +199,8 @@ pub(crate) const ROUTE: &[Column<Row>] = &[
     Column::new(7, |row| integer(row.link)),
     Column::new(8, |row| Some(Integer(row.kind.into()))),
     Column::new(9, |row| Some(Integer(row.protocol()))),
+    // inetCidrRouteAge.
+    Column::new(10, |_| Some(Gauge32(0))),
     // inetCidrRouteNextHopAS: 0 where it is not known.
     Column::new(11, |_| Some(Gauge32(0))),
     Column::new(12, |row| integer(row.metric)),
@@ -236,7 +247,7 @@ mod tests {
         ]);
         let rows: Vec<_> =
             found.all.iter().map(|((net, ..), row)| (net.kind(), row.kind, row.metric)).collect();
-        assert_eq!(rows, [(1, 3, 0), (1, 3, 0), (2, 4, 1024), (4, 3, 256), (4, 3, 256)]);
+        assert_eq!(rows, [(1, 3, 0), (1, 3, 0), (2, 4, 1024), (2, 3, 256), (2, 3, 256)]);
         assert_eq!((found.v4.len(), found.default_routers.len()), (1, 1));
     }
 

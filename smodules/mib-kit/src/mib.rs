@@ -271,9 +271,14 @@ impl<V: 'static, W: 'static> Mib<V, W> {
         }
         conclude(draft)?;
         // As if at once (RFC 3416 §4.2.5): whether a row can be as it is now is asked after the last write.
-        for row in touched {
+        for row in &touched {
             let settled = self.objects[row.objects].settle(before, draft, &row.key);
             settled.map_err(|status| MibError::at(status, row.position))?;
+        }
+        // Step 11: each row costs memory, and a copy with every further SET. Rows that go make room.
+        let has_room = |row: &Touched| self.objects[row.objects].has_room(before, draft, &row.key);
+        if let Some(row) = touched.iter().find(|row| !has_room(row)) {
+            return Err(MibError::at(ErrorStatus::ResourceUnavailable, row.position));
         }
         Ok(())
     }

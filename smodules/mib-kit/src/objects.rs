@@ -184,6 +184,11 @@ pub(crate) trait Objects<V, W>: Send + Sync {
 
     /// Brings a row that was written to its end: after the last write, once.
     fn settle(&self, before: &W, state: &mut W, key: &[u32]) -> Result<(), ErrorStatus>;
+
+    /// Whether there is room for a row that was written: after all of them are settled.
+    fn has_room(&self, _before: &W, _state: &W, _key: &[u32]) -> bool {
+        true
+    }
 }
 
 impl<V, W, R> Objects<V, W> for Scalars<V, W, R> {
@@ -276,10 +281,6 @@ impl<V, W, I: Index, R> Objects<V, W> for Table<V, W, I, R> {
             let creation = writing.creation.as_ref().ok_or(ErrorStatus::NoCreation)?;
             let index = I::whole(key).ok_or(ErrorStatus::NoCreation)?;
             let row = (creation.create)(&index).ok_or(ErrorStatus::NoCreation)?;
-            // RFC 3416 §4.2.5 step 11: each row costs memory, and a copy with every further SET.
-            if rows.len() >= MOST_ROWS {
-                return Err(ErrorStatus::ResourceUnavailable);
-            }
             rows.insert(&index, row);
         }
         write(rows.at_key_mut(key).ok_or(ErrorStatus::NoCreation)?, value)
@@ -295,5 +296,12 @@ impl<V, W, I: Index, R> Objects<V, W> for Table<V, W, I, R> {
             rows_now.remove_key(key);
         }
         Ok(())
+    }
+
+    fn has_room(&self, before: &W, state: &W, key: &[u32]) -> bool {
+        let Some(Writing { rows, .. }) = &self.writing else { return true };
+        let (before, now) = (rows(before), rows(state));
+        let is_new = before.find(key).is_err() && now.find(key).is_ok();
+        !is_new || now.len() <= MOST_ROWS
     }
 }

@@ -277,8 +277,15 @@ fn a_table_has_a_bound_and_room_again_when_a_row_goes() {
     // Two are there.
     (2..MOST_ROWS).for_each(|number| assert_eq!(put(number, 5), Ok(())));
     assert_eq!(put(1, 5), full);
+    // To destroy what is not there takes no room.
+    assert_eq!(put(1, 6), Ok(()));
     assert_eq!(put(2, 6), Ok(()));
     assert_eq!((put(1, 5), put(2, 5)), (Ok(()), full));
+    // As if at once: whoever goes in the same SET makes room.
+    let name = |number: usize| cell(5, number.to_string().as_bytes());
+    let (make, destroy) = (VarValue::Integer(5), VarValue::Integer(6));
+    let exchange = binds(&[(&name(2), make), (&name(1), destroy)]);
+    assert_eq!(set(&mib, &worker.activity(), &exchange), Ok(()));
 }
 
 #[test]

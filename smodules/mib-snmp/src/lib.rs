@@ -3,6 +3,9 @@
 //!
 //! It never counts: counters are the engine's, and are found by their place in [`Counter::ALL`]. The one
 //! variable of its own is snmpEnableAuthenTraps.
+//!
+//! Invariant: while snmpEnableAuthenTraps is configured it cannot be written, and what was written before
+//! comes back when the setting goes.
 
 use mib_kit::syntax::integer;
 use mib_kit::{Column, Mib, Scalars, Scratch, Served, Store, Syntax, mib_module};
@@ -10,9 +13,9 @@ use roles::engine::{Engine, EngineProxy};
 use roles::error::Counter;
 use roles::mib::MibError;
 use roles::privacy::EngineTime;
-use roles::settings::{self, Persistence};
-use roles::varbind::VarValue;
+use roles::settings::{self, Persistence, Settings, SnmpSettings};
 use roles::varbind::VarValue::{Counter32, Integer, Octets};
+use roles::varbind::{ErrorStatus, VarValue};
 use s_sdk::value::Field;
 use s_sdk::{Activity, Buf, CallError, CarriesState, Host, List, Module, Refusal, State};
 use std::time::Duration;
@@ -23,15 +26,49 @@ const SNMP_MPD_STATS: &[u32] = &[1, 3, 6, 1, 6, 3, 11, 2, 1];
 const SNMP_TARGET_OBJECTS: &[u32] = &[1, 3, 6, 1, 6, 3, 12, 1];
 const USM_STATS: &[u32] = &[1, 3, 6, 1, 6, 3, 15, 1, 1];
 
-/// snmpEnableAuthenTraps: disabled.
+/// snmpEnableAuthenTraps: enabled and disabled.
+const ENABLED: i32 = 1;
 const DISABLED: i32 = 2;
+
+/// snmpEnableAuthenTraps.
+#[derive(Clone, Copy)]
+pub struct AuthenTraps {
+    /// Goes before what was written, and cannot be written over.
+    configured: Option<bool>,
+    written: i32,
+}
+
+impl Default for AuthenTraps {
+    fn default() -> Self {
+        AuthenTraps { configured: None, written: DISABLED }
+    }
+}
+
+impl AuthenTraps {
+    fn value(self) -> i32 {
+        match self.configured {
+            Some(true) => ENABLED,
+            Some(false) => DISABLED,
+            None => self.written,
+        }
+    }
+
+    fn write(&mut self, value: VarValue<'_>) -> Result<(), ErrorStatus> {
+        if self.configured.is_some() {
+            // RFC 3416 §4.2.5 step 9: it is there, and cannot be changed no matter what is written.
+            return Err(ErrorStatus::NotWritable);
+        }
+        self.written = integer(value)?;
+        Ok(())
+    }
+}
 
 /// What one call answers from.
 #[derive(Default)]
 pub struct View {
     counters: List<u32>,
     engine: Identity,
-    authen_traps: i32,
+    authen_traps: AuthenTraps,
 }
 
 /// Who the engine is.
@@ -90,14 +127,11 @@ const USM_COUNTERS: &[Column<List<u32>>] = counters![
     DecryptionErrors
 ];
 
-const AUTHEN_TRAPS: &[Column<i32>] = &[Column::writable(
+const AUTHEN_TRAPS: &[Column<AuthenTraps>] = &[Column::writable(
     30,
-    |enabled| Some(Integer(*enabled)),
+    |traps| Some(Integer(traps.value())),
     Syntax::TRUTH_VALUE,
-    |enabled, value| {
-        *enabled = integer(value)?;
-        Ok(())
-    },
+    AuthenTraps::write,
 )];
 
 const ENGINE: &[Column<Identity>] = &[
@@ -116,8 +150,8 @@ fn number(number: u32) -> Option<VarValue<'static>> {
 pub struct SnmpMib {
     host: Host,
     engine: EngineProxy,
-    mib: Mib<View, i32>,
-    authen_traps: Store<i32>,
+    mib: Mib<View, AuthenTraps>,
+    authen_traps: Store<AuthenTraps>,
     views: Scratch<View>,
 }
 
@@ -127,7 +161,7 @@ mib_module!(
     version = "1.0.0",
     annotation = "RFC 3411, 3412, 3414, 3418: the engine and its counters",
     depends("engine" = "^1"),
-    also(Persistence),
+    also(Settings, Persistence),
     carries_state
 );
 
@@ -155,24 +189,30 @@ impl Module for SnmpMib {
             .with(Scalars::new(SNMP, SNMP_COUNTERS, counters))
             .with(
                 Scalars::new(SNMP, AUTHEN_TRAPS, |view: &View| &view.authen_traps)
-                    .writable(|enabled| enabled),
+                    .writable(|traps| traps),
             )
             .with(Scalars::new(SNMP_ENGINE, ENGINE, |view: &View| &view.engine))
             .with(Scalars::new(SNMP_MPD_STATS, MPD_COUNTERS, counters))
             .with(Scalars::new(SNMP_TARGET_OBJECTS, TARGET_COUNTERS, counters))
             .with(Scalars::new(USM_STATS, USM_COUNTERS, counters))
             .made()?,
-            authen_traps: Store::new(DISABLED),
+            authen_traps: Store::new(AuthenTraps::default()),
             views: Scratch::default(),
         })
+    }
+
+    /// What of the contracts can be asked without changing what is asked next.
+    fn self_test(&self, act: &Activity) -> Result<(), Refusal> {
+        roles::contract::settings::harmless(self, act)?;
+        Ok(roles::contract::settings::keeping_harmless(self, act)?)
     }
 }
 
 impl Served for SnmpMib {
     type View = View;
-    type State = i32;
+    type State = AuthenTraps;
 
-    fn mib(&self) -> &Mib<View, i32> {
+    fn mib(&self) -> &Mib<View, AuthenTraps> {
         &self.mib
     }
 
@@ -193,7 +233,7 @@ impl Served for SnmpMib {
         })
     }
 
-    fn store(&self) -> Option<&Store<i32>> {
+    fn store(&self) -> Option<&Store<AuthenTraps>> {
         Some(&self.authen_traps)
     }
 
@@ -202,47 +242,85 @@ impl Served for SnmpMib {
     }
 }
 
-/// What outlasts the process.
-#[derive(Field)]
-struct Kept {
-    authen_traps: i32,
+impl Settings for SnmpMib {
+    fn check(
+        &self,
+        _act: &Activity,
+        document: &[u8],
+        problems: &mut Buf,
+    ) -> Result<u32, CallError> {
+        settings::report(&read(document), problems)
+    }
+
+    fn apply(
+        &self,
+        _act: &Activity,
+        document: &[u8],
+        problems: &mut Buf,
+    ) -> Result<u32, CallError> {
+        let read = read(document);
+        if let Ok(settings) = &read {
+            self.authen_traps.update(|traps| traps.configured = settings.authentication_traps);
+        }
+        settings::report(&read, problems)
+    }
+}
+
+/// The settings; otherwise what is wrong with the document.
+fn read(document: &[u8]) -> Result<SnmpSettings, Vec<String>> {
+    settings::read(document).map_err(|problem| vec![problem])
+}
+
+/// What outlasts the process: what was written.
+#[derive(Debug, PartialEq, Eq, Field)]
+pub struct Kept {
+    /// snmpEnableAuthenTraps.
+    pub authen_traps: i32,
 }
 
 impl Persistence for SnmpMib {
     fn revision(&self, _act: &Activity) -> Result<u64, CallError> {
         // The one thing that is kept says itself whether it changed.
-        Ok(u64::from(self.authen_traps.state().cast_unsigned()))
+        Ok(u64::from(self.authen_traps.state().written.cast_unsigned()))
     }
 
     fn save(&self, _act: &Activity, kept: &mut Buf) -> Result<(), CallError> {
-        let document = settings::write(&Kept { authen_traps: *self.authen_traps.state() });
+        let document = settings::write(&Kept { authen_traps: self.authen_traps.state().written });
         Ok(kept.append(&document)?)
     }
 
     fn restore(&self, _act: &Activity, kept: &[u8]) -> Result<bool, CallError> {
         let kept = settings::read::<Kept>(kept).ok();
-        let good = kept.filter(|kept| matches!(kept.authen_traps, 1 | 2));
-        Ok(good.map(|kept| self.authen_traps.update(|traps| *traps = kept.authen_traps)).is_some())
+        let good = kept.filter(|kept| matches!(kept.authen_traps, ENABLED | DISABLED));
+        let restored = good.map(|kept| {
+            self.authen_traps.update(|traps| traps.written = kept.authen_traps);
+        });
+        Ok(restored.is_some())
     }
 }
 
 /// What a successor takes over.
 #[derive(State)]
-#[state(kind = "mib-snmp", version = 1)]
+#[state(kind = "mib-snmp", version = 2, step(1 => 2, default(configured: Option<bool>)))]
 pub struct SnmpState {
-    /// snmpEnableAuthenTraps.
+    /// snmpEnableAuthenTraps, as it was written.
     pub authen_traps: i32,
+    /// snmpEnableAuthenTraps, as it is configured.
+    pub configured: Option<bool>,
 }
 
 impl CarriesState for SnmpMib {
     type State = SnmpState;
 
     fn export(&self) -> SnmpState {
-        SnmpState { authen_traps: *self.authen_traps.state() }
+        let AuthenTraps { configured, written } = *self.authen_traps.state();
+        SnmpState { authen_traps: written, configured }
     }
 
     fn import(&self, state: SnmpState) -> Result<(), Refusal> {
-        self.authen_traps.update(|traps| *traps = state.authen_traps);
+        let SnmpState { authen_traps, configured } = state;
+        self.authen_traps
+            .update(|traps| *traps = AuthenTraps { configured, written: authen_traps });
         Ok(())
     }
 }

@@ -180,6 +180,12 @@ impl Module for SystemMib {
             entries: Scratch::default(),
         })
     }
+
+    /// What of the contracts can be asked without changing what is asked next.
+    fn self_test(&self, act: &Activity) -> Result<(), Refusal> {
+        roles::contract::settings::harmless(self, act)?;
+        Ok(roles::contract::settings::keeping_harmless(self, act)?)
+    }
 }
 
 impl Served for SystemMib {
@@ -325,12 +331,15 @@ fn checked(document: &[u8]) -> Result<SystemSettings, Vec<String>> {
     if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }
 
-/// What outlasts the process.
-#[derive(Field)]
-struct Kept {
-    contact: Option<Vec<u8>>,
-    name: Option<Vec<u8>>,
-    location: Option<Vec<u8>>,
+/// What outlasts the process: what was written.
+#[derive(Debug, Default, PartialEq, Eq, Field)]
+pub struct Kept {
+    /// sysContact.
+    pub contact: Option<Vec<u8>>,
+    /// sysName.
+    pub name: Option<Vec<u8>>,
+    /// sysLocation.
+    pub location: Option<Vec<u8>>,
 }
 
 impl Persistence for SystemMib {

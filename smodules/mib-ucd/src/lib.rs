@@ -105,6 +105,11 @@ impl Module for UcdMib {
             kept: Mutex::default(),
         })
     }
+
+    /// What of the contracts can be asked without changing what is asked next.
+    fn self_test(&self, act: &Activity) -> Result<(), Refusal> {
+        Ok(roles::contract::settings::harmless(self, act)?)
+    }
 }
 
 impl Served for UcdMib {

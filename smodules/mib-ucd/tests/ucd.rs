@@ -6,11 +6,14 @@
 mod asked;
 #[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
+#[path = "../../mib-kit/tests/hosted/kept.rs"]
+mod kept;
 
 use asked::{binds, get, set, walk_takes_no_memory};
 use hosted::{host, serve};
 use mib_ucd::UcdState;
 use roles::contract::mib::{suite, walk};
+use roles::contract::settings::Documents;
 use roles::mib::MibAccessProxy;
 use roles::settings::{Settings, SettingsProxy, UcdSettings, WatchedDisk, write};
 use roles::varbind::ErrorStatus;
@@ -218,4 +221,16 @@ fn the_state_crosses_a_swap_in_one_version() {
 #[test]
 fn warm_answers_take_no_memory() {
     asked(|mib, act| walk_takes_no_memory(&mib, act, 60));
+}
+
+#[test]
+fn the_contract_of_settings_holds() {
+    with_module(|runtime, _, _| {
+        let wrong = UcdSettings { all_disks_percent: Some(101), ..UcdSettings::default() };
+        let documents = [UcdSettings::default(), watching_root(), wrong];
+        let [one, other, wrong] = documents.map(|document| write(&document));
+        let documents = Documents { one: &one, other: &other, wrong: &[&wrong] };
+        let (path, load) = (name(&[9, 1, 2]), name(&[10, 1, 4]));
+        kept::settings_hold(runtime, "mib.ucd", &documents, &[&path, &load], false);
+    });
 }

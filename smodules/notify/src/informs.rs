@@ -100,7 +100,7 @@ impl Waiting {
         self.due = u64::try_from((now + timeout).as_nanos()).unwrap_or(u64::MAX);
     }
 
-    /// What a Report corrects; none if it says that the receiver will never take this inform.
+    /// What a Report corrects; none if sending the inform again at once is of no use.
     const fn correction(&self, counter: Option<Counter>) -> Option<u32> {
         match counter {
             // RFC 3414 §4: whatever the Report says, its sender is who answers there.
@@ -143,9 +143,10 @@ pub(crate) enum Answered {
     Acknowledged(Waiting),
     /// A Report: the inform is sent again at once.
     Again(Waiting),
-    /// A Report that corrects nothing anew, perhaps a late one: the inform waits for its time to be over.
+    /// A Report that corrects nothing anew, perhaps a late or a forged one: the inform waits for its time to
+    /// be over.
     Noted,
-    /// A Report after which sending it again is of no use: it is given up.
+    /// An authentic Report that the receiver will never take it: it is given up.
     Refused(Waiting),
 }
 
@@ -212,16 +213,16 @@ impl Informs {
         }
     }
 
-    /// Forgets an inform.
-    pub(crate) fn remove(&mut self, request_id: u32) {
-        self.waiting.remove(&request_id);
+    /// Forgets an inform; false where it does not wait.
+    pub(crate) fn remove(&mut self, request_id: u32) -> bool {
+        self.waiting.remove(&request_id).is_some()
     }
 
-    /// An answer: from where, to which request-id, under which model.
+    /// An answer: from where, to which request-id, under which model and at which level.
     pub(crate) fn answered(
         &mut self,
         request_id: u32,
-        message_model: u32,
+        (message_model, security_level): (u32, SecurityLevel),
         (domain, address): (&[u32], &[u8]),
         answer: Answer,
     ) -> Answered {
@@ -246,6 +247,8 @@ impl Informs {
         }
         inform.reported = name;
         match inform.correction(counter) {
+            // Anybody can send what proves nothing (RFC 3414 §3.2 step 3 has most Reports without proof).
+            None if security_level == SecurityLevel::NoAuthNoPriv => Answered::Noted,
             None => self.waiting.remove(&request_id).map_or(Answered::Nobody, Answered::Refused),
             Some(correction) if inform.corrected & correction != 0 => Answered::Noted,
             Some(correction) => {
@@ -306,6 +309,8 @@ mod tests {
     use super::*;
 
     const HERE: (&[u32], &[u8]) = (&[1, 3], &[127, 0, 0, 1, 0, 162]);
+    const UNPROVEN: (u32, SecurityLevel) = (3, SecurityLevel::NoAuthNoPriv);
+    const PROVEN: (u32, SecurityLevel) = (3, SecurityLevel::AuthNoPriv);
 
     fn inform(request_id: u32, timeout: u32, retries: u32) -> Waiting {
         let target = Target {
@@ -336,7 +341,8 @@ mod tests {
     }
 
     fn report(informs: &mut Informs, counter: Counter) -> Answered {
-        informs.answered(7, 3, HERE, Answer::Report(Some(counter), counter.name().to_owned()))
+        let report = Answer::Report(Some(counter), counter.name().to_owned());
+        informs.answered(7, UNPROVEN, HERE, report)
     }
 
     #[test]
@@ -381,12 +387,12 @@ mod tests {
     fn a_response_from_where_it_went_acknowledges_and_nothing_else_does() {
         let mut informs = waiting(2);
         let elsewhere = (HERE.0, &[127, 0, 0, 2, 0, 162][..]);
-        let mut answered = |id, model, from| informs.answered(id, model, from, Answer::Response);
-        assert_eq!(answered(8, 3, HERE), Answered::Nobody);
-        assert_eq!(answered(7, 1, HERE), Answered::Nobody);
-        assert_eq!(answered(7, 3, elsewhere), Answered::Nobody);
-        assert!(matches!(answered(7, 3, HERE), Answered::Acknowledged(_)));
-        assert_eq!(answered(7, 3, HERE), Answered::Nobody);
+        let mut answered = |id, how, from| informs.answered(id, how, from, Answer::Response);
+        assert_eq!(answered(8, PROVEN, HERE), Answered::Nobody);
+        assert_eq!(answered(7, (1, PROVEN.1), HERE), Answered::Nobody);
+        assert_eq!(answered(7, PROVEN, elsewhere), Answered::Nobody);
+        assert!(matches!(answered(7, PROVEN, HERE), Answered::Acknowledged(_)));
+        assert_eq!(answered(7, PROVEN, HERE), Answered::Nobody);
     }
 
     #[test]
@@ -418,17 +424,26 @@ mod tests {
     }
 
     #[test]
-    fn a_report_that_corrects_nothing_ends_the_inform_and_one_of_another_version_is_none() {
+    fn a_report_that_corrects_nothing_ends_the_inform_only_if_it_is_authentic() {
         for counter in [Some(Counter::UnknownUserNames), Some(Counter::WrongDigests), None] {
-            let mut informs = waiting(9);
-            let answered = informs.answered(7, 3, HERE, Answer::Report(counter, "it".to_owned()));
+            let mut informs = waiting(0);
+            let report = || Answer::Report(counter, "it".to_owned());
+            assert_eq!(informs.answered(7, UNPROVEN, HERE, report()), Answered::Noted);
+            let mut others = waiting(9);
+            let answered = others.answered(7, PROVEN, HERE, report());
             assert!(matches!(&answered, Answered::Refused(inform) if inform.reported == "it"));
-            assert_eq!(informs.len(), 0);
+            assert_eq!((informs.len(), others.len()), (1, 0));
+            assert!(matches!(&informs.overdue(at(100), 9)[..],
+                [Overdue::GivenUp(inform)] if inform.reported == "it"));
         }
+    }
+
+    #[test]
+    fn a_report_of_another_version_is_none() {
         let mut informs = Informs::default();
         informs.add(Waiting { message_model: 1, ..inform(7, 100, 1) }, at(0)).unwrap();
         let report = Answer::Report(Some(Counter::UnknownEngineIds), String::new());
-        assert_eq!(informs.answered(7, 1, HERE, report), Answered::Nobody);
+        assert_eq!(informs.answered(7, (1, PROVEN.1), HERE, report), Answered::Nobody);
     }
 
     #[test]

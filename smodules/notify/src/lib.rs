@@ -46,7 +46,7 @@ use s_sdk::value::Field;
 use s_sdk::{
     Active, Activity, Buf, CallError, CarriesState, Host, Level, Module, Refusal, State, Value,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tables::{Kept, Layers, Tables, lasts};
@@ -81,7 +81,7 @@ pub struct NotifyModule {
     informs: Mutex<Informs>,
     counts: Counts,
     /// Why the last message to a target was not sent, so that the log has each reason once.
-    told: Mutex<BTreeMap<Vec<u8>, String>>,
+    told: Mutex<BTreeSet<(Vec<u8>, String)>>,
 }
 
 mib_module!(
@@ -184,6 +184,13 @@ impl Module for NotifyModule {
 
     fn restart(&self) {
         self.wake();
+    }
+
+    /// What of the contracts can be asked without changing what is asked next.
+    fn self_test(&self, act: &Activity) -> Result<(), Refusal> {
+        roles::contract::notify::harmless(self, act)?;
+        roles::contract::settings::harmless(self, act)?;
+        Ok(roles::contract::settings::keeping_harmless(self, act)?)
     }
 }
 

@@ -27,9 +27,10 @@ const MOST_AT_ONCE: usize = 16;
 /// Why a message was not sent.
 #[derive(Debug)]
 enum Unsent {
-    /// A module was not there, or its gate was closed too long: the next try may find it.
+    /// A module was not there, its gate was closed too long, or it has no user or keys to send as: the next
+    /// try may find what is missing.
     ForNow(String),
-    /// The message cannot be made.
+    /// The message can never be made.
     Refused(String),
     /// The host cannot send it there now.
     NoWay,
@@ -208,7 +209,7 @@ impl NotifyModule {
         self.send_inform(act, &inform)
     }
 
-    /// Sends an inform, or what finds out who its receiver is. One that can never be sent waits no longer.
+    /// Sends an inform, or what finds out who its receiver is. One that can never be sent is given up.
     fn send_inform(&self, act: &Activity, inform: &Waiting) -> Result<(), Unsent> {
         let models = (inform.message_model, inform.security_model, inform.level());
         self.informs().sends(inform.request_id, false);
@@ -223,8 +224,8 @@ impl NotifyModule {
                 pdu: &inform.pdu,
             },
         );
-        if let Err(Unsent::Refused(_)) = sent {
-            self.informs().remove(inform.request_id);
+        if matches!(sent, Err(Unsent::Refused(_))) && self.informs().remove(inform.request_id) {
+            self.counts.given_up.add();
         }
         sent
     }
@@ -308,23 +309,25 @@ impl NotifyModule {
 
     /// Tells the log of each reason once per target, until that one hears of something.
     fn complain(&self, target: &[u8], why: String) {
-        /// The reasons of so many targets are remembered.
+        /// So many reasons are remembered.
         const MOST_TOLD: usize = 1024;
+        let complaint = (target.to_vec(), why);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.get(target) == Some(&why) {
+        if told.contains(&complaint) {
             return;
         }
         if told.len() >= MOST_TOLD {
             told.clear();
         }
         let name = String::from_utf8_lossy(target);
-        self.host.log(Level::Warning, &format!("target `{name}` {why}"));
-        told.insert(target.to_vec(), why);
+        self.host.log(Level::Warning, &format!("target `{name}` {}", complaint.1));
+        told.insert(complaint);
     }
 
     /// A target hears of something: what is wrong with it later is new.
     fn arrives(&self, target: &[u8]) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|(name, _)| name != target);
     }
 
     /// Takes an answer; false when nobody waits for it.
@@ -337,7 +340,8 @@ impl NotifyModule {
     ) -> bool {
         let Some(answer) = answer_in(pdu) else { return false };
         let handle = header.send_pdu_handle;
-        let answered = self.informs().answered(handle, header.message_model, from, answer);
+        let how = (header.message_model, header.security_level);
+        let answered = self.informs().answered(handle, how, from, answer);
         match answered {
             Answered::Nobody => return false,
             Answered::Acknowledged(inform) => {
@@ -396,9 +400,7 @@ fn refused(error: MessageError) -> Made {
     }
     match (error.kind, error.security_kind()) {
         (MessageErrorKind::Call, _) => Unsent::ForNow(error.to_string()).into(),
-        (_, Some(reason)) => {
-            Unsent::Refused(format!("{reason}: look at whom it is told as")).into()
-        }
+        (_, Some(reason)) => Unsent::ForNow(format!("{reason}: look at whom it is told as")).into(),
         _ => Unsent::Refused(error.to_string()).into(),
     }
 }

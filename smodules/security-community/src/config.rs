@@ -2,7 +2,8 @@
 //!
 //! It admits nobody: [`crate::table`] is made of what is active here. Invariants: a row that was configured
 //! is `readOnly`, so nobody changes it but the next configuration; a row that came by SET stays over every
-//! configuration, and is kept over restarts unless it is `volatile`. A configured community is never shown.
+//! configuration, and is kept over restarts unless it is `volatile`. A configured community is never shown, and
+//! nobody but the configuration says whom it stands for.
 
 use mib_kit::syntax::octets;
 use mib_kit::{
@@ -14,12 +15,19 @@ use roles::settings::{Community, CommunitySettings};
 use roles::varbind::{ErrorStatus, VarValue};
 use s_sdk::Refusal;
 use s_sdk::value::Field;
+use std::collections::HashSet;
 
 /// snmpCommunityEntry.
 pub(crate) const ENTRY: &[u32] = &[1, 3, 6, 1, 6, 3, 18, 1, 1, 1];
 
+/// snmpCommunityName.
+pub(crate) const NAME: u32 = 2;
+
 /// snmpCommunityContextEngineID.
 pub(crate) const CONTEXT_ENGINE_ID: u32 = 4;
+
+/// snmpCommunityStatus.
+pub(crate) const STATUS: u32 = 8;
 
 /// What a configured row with sources shows as its snmpCommunityTransportTag: sources are networks, which
 /// no tag can say, and an empty tag would say that there are none.
@@ -87,6 +95,11 @@ impl Row {
         }
     }
 
+    /// Whether its community is one of these.
+    fn is_of(&self, communities: &HashSet<&[u8]>) -> bool {
+        self.community.as_deref().is_some_and(|community| communities.contains(community))
+    }
+
     fn is_configured(&self) -> bool {
         self.storage == StorageType::ReadOnly
     }
@@ -144,10 +157,26 @@ impl Config {
         CommunitySettings { communities: rows.map(Row::entry).collect() }
     }
 
-    /// What has effect: the rows that are active.
+    /// What has effect: the rows that are active, but for those that came by SET before somebody configured
+    /// their community.
     pub(crate) fn effective(&self) -> CommunitySettings {
+        let taken = self.configured_communities();
         let rows = self.rows.values().filter(|row| row.status == RowStatus::Active);
+        let rows = rows.filter(|row| row.is_configured() || !row.is_of(&taken));
         CommunitySettings { communities: rows.map(Row::entry).collect() }
+    }
+
+    /// Whether a row that came by SET is active and would say whom a configured community stands for. RFC 3584
+    /// §5.2.1 leaves open which of two rows that match counts, and a row that came by SET matches whatever a
+    /// configured one does: its tag is empty, so it takes messages from everywhere.
+    pub(crate) fn takes_over(&self, index: &Index) -> bool {
+        let row = self.rows.get(index).filter(|row| row.status == RowStatus::Active);
+        row.is_some_and(|row| !row.is_configured() && row.is_of(&self.configured_communities()))
+    }
+
+    fn configured_communities(&self) -> HashSet<&[u8]> {
+        let rows = self.rows.values().filter(|row| row.is_configured());
+        rows.filter_map(|row| row.community.as_deref()).collect()
     }
 
     /// What came by SET; only what outlasts the process, or all of it.
@@ -175,7 +204,7 @@ impl Config {
 
 const COLUMNS: &[Column<Row>] = &[
     Column::writable(
-        2,
+        NAME,
         // A configured community is told to nobody: whoever could read it could write where it may.
         |row| match row.is_configured() {
             true => None,
@@ -228,7 +257,7 @@ const COLUMNS: &[Column<Row>] = &[
         },
     ),
     Column::storage(7, Syntax::REMOVABLE),
-    Column::status(8),
+    Column::status(STATUS),
 ];
 
 /// SNMP-COMMUNITY-MIB, but for the table of target addresses.

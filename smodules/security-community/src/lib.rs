@@ -10,14 +10,14 @@ mod config;
 mod source;
 mod table;
 
-use config::{CONTEXT_ENGINE_ID, Config, ENTRY, Index, Kept};
+use config::{CONTEXT_ENGINE_ID, Config, ENTRY, Index, Kept, NAME, STATUS};
 use mib_kit::{Mib, Revision, Served, Store, Written, mib_access};
 use roles::community::CommunitySecurity;
 use roles::engine::{Engine, EngineProxy};
 use roles::mib::{MibAccess, MibError};
 use roles::security::{SecurityError, SecurityErrorKind};
 use roles::settings::{self, CommunitySettings, Persistence, Settings};
-use roles::varbind::{ErrorStatus, VarValue};
+use roles::varbind::{ErrorStatus, Span, VarBinds, VarValue};
 use s_sdk::error::CallErrorKind;
 use s_sdk::{
     Activity, Buf, CallError, CarriesState, Host, Level, Module, Refusal, State, s_module,
@@ -172,6 +172,19 @@ impl Served for Communities {
         Ok(())
     }
 
+    fn judge(
+        &self,
+        _before: &Config,
+        draft: &Config,
+        binds: &VarBinds,
+        which: Span,
+    ) -> Result<(), MibError> {
+        // Nobody is asked for: whoever may write here may not do this.
+        let mut cells = Written::of((0, b""), binds, which).to::<Index>(ENTRY);
+        let wrong = cells.find(|c| matches!(c.column, NAME | STATUS) && draft.takes_over(&c.index));
+        wrong.map_or(Ok(()), |c| Err(MibError::at(ErrorStatus::InconsistentValue, c.position)))
+    }
+
     fn changed(&self, _act: &Activity) -> Result<(), MibError> {
         self.take_effect().map_err(|problems| {
             self.host.log(Level::Error, &problems.join("; "));
@@ -225,6 +238,13 @@ impl Module for Communities {
             table: RwLock::default(),
             making: Mutex::default(),
         })
+    }
+
+    /// What of the contracts can be asked without changing what is asked next.
+    fn self_test(&self, act: &Activity) -> Result<(), Refusal> {
+        roles::contract::community::harmless(self, act)?;
+        roles::contract::settings::harmless(self, act)?;
+        Ok(roles::contract::settings::keeping_harmless(self, act)?)
     }
 }
 

@@ -9,6 +9,7 @@ mod hosted;
 
 use hosted::serve;
 use roles::community::{CommunitySecurity, CommunitySecurityProxy, MAX_COMMUNITY};
+use roles::contract::community::{Configured, suite};
 use roles::error::Counter;
 use roles::security::{SecurityError, SecurityErrorKind};
 use roles::settings::{
@@ -166,4 +167,118 @@ fn a_look_up_allocates_nothing() {
         assert!(!ask(b"unknown"));
     });
     assert_eq!(counted.count_total, 0);
+}
+
+/// A component with entries of which some are alike.
+fn configured() -> &'static Runtime {
+    let (runtime, control) = host();
+    serve(&control, COMPONENT, &S_MODULE);
+    let mut settings = settings();
+    // The order of indexes is that of their octets: these are behind all others.
+    settings.communities.extend([
+        Community { community: b"public".to_vec(), ..community("z1", b"", None) },
+        Community { security_name: "name of public".into(), ..community("z2", b"second", None) },
+        // Only from elsewhere, and therefore not the first one here.
+        community("a", b"twice", Some(Source { address: vec![192, 0, 2, 0], prefix: 24 })),
+        community("b", b"twice", Some(Source { address: vec![10, 0, 0, 1], prefix: 32 })),
+    ]);
+    let mut worker = runtime.worker();
+    let applied = apply(runtime.proxy(COMPONENT).unwrap(), &worker.activity(), &write(&settings));
+    assert_eq!(applied, (0, String::new()));
+    runtime
+}
+
+const CONFIGURED: Configured<'static> = Configured {
+    admitted: &[
+        ((UDP, HERE), b"public", (b"name of public", b"bridge")),
+        ((UDP, THERE), b"public", (b"name of public", b"bridge")),
+        ((UDP, HERE), b"\xff\x00not a text", (b"name of ten", b"bridge")),
+        ((UDP, HERE), &[b'x'; MAX_COMMUNITY], (b"name of long", b"bridge")),
+        ((UDP, HERE), b"twice", (b"name of b", b"bridge")),
+        ((UDP, THERE), b"twice", (b"name of a", b"bridge")),
+    ],
+    refused: &[
+        ((UDP, THERE), b"\xff\x00not a text"),
+        ((UDP, &[192, 0, 3, 1, 0, 161]), b"twice"),
+        ((UDP, HERE), b"unknown"),
+        ((UDP, HERE), b""),
+    ],
+    answered: &[
+        ((UDP, HERE), (b"name of public", b"bridge"), b"public"),
+        ((UDP, HERE), (b"name of ten", b"bridge"), b"\xff\x00not a text"),
+    ],
+    unanswered: &[
+        ((UDP, THERE), (b"name of ten", b"bridge")),
+        ((UDP, HERE), (b"name of public", b"")),
+        ((UDP, HERE), (b"nobody", b"bridge")),
+    ],
+    from_everywhere: &[b"public"],
+    from_somewhere: &[b"\xff\x00not a text", b"twice"],
+};
+
+#[test]
+fn the_contract_holds() {
+    let runtime = configured();
+    let proxy: CommunitySecurityProxy = runtime.proxy(COMPONENT).unwrap();
+    suite(&proxy, &runtime.worker().activity(), &CONFIGURED).unwrap();
+}
+
+/// The module with one sentence of the contract broken.
+struct Faulty(CommunitySecurityProxy, u32);
+
+impl CommunitySecurity for Faulty {
+    fn admit(
+        &self,
+        act: &Activity,
+        transport_domain: &[u32],
+        transport_address: &[u8],
+        community: &[u8],
+        security_name: &mut Buf,
+        context_name: &mut Buf,
+    ) -> Result<(), SecurityError> {
+        let Faulty(module, broken) = self;
+        let (mut from, mut community) = ((transport_domain, transport_address), community);
+        match broken {
+            // The longest is cut, and is then one that somebody has.
+            4 => community = &community[..community.len().min(MAX_COMMUNITY)],
+            // Whoever has no address has a good one.
+            5 if transport_domain != UDP => from = (UDP, HERE),
+            10 => security_name.clear(),
+            _ => {}
+        }
+        let answer = module.admit(act, from.0, from.1, community, security_name, context_name);
+        match (broken, answer) {
+            (1, Ok(())) => Ok(security_name.append(b"!")?),
+            // The sender is told that there is such a community.
+            (2, Err(_)) if community.starts_with(b"\xff") => {
+                Err(SecurityErrorKind::BadCommunityUse.into())
+            }
+            (_, answer) => answer,
+        }
+    }
+
+    fn community_of(
+        &self,
+        act: &Activity,
+        transport_domain: &[u32],
+        transport_address: &[u8],
+        security_name: &[u8],
+        context_name: &[u8],
+        community: &mut Buf,
+    ) -> Result<(), SecurityError> {
+        let Faulty(module, broken) = self;
+        let to = if *broken == 3 { HERE } else { transport_address };
+        module.community_of(act, transport_domain, to, security_name, context_name, community)
+    }
+}
+
+#[test]
+fn the_suite_names_the_sentence_that_a_module_breaks() {
+    let runtime = configured();
+    let proxy: CommunitySecurityProxy = runtime.proxy(COMPONENT).unwrap();
+    let mut worker = runtime.worker();
+    for (fault, sentence) in [(1, 1), (10, 1), (2, 2), (3, 3), (4, 4), (5, 5)] {
+        let broken = suite(&Faulty(proxy, fault), &worker.activity(), &CONFIGURED).unwrap_err();
+        assert_eq!(broken.sentence, sentence, "{broken}");
+    }
 }

@@ -8,11 +8,14 @@ mod asked;
 mod engine;
 #[path = "../../sdk/tests/hosted/mod.rs"]
 mod hosted;
+#[path = "../../mib-kit/tests/hosted/kept.rs"]
+mod kept;
 
 use asked::{binds, get, set};
 use hosted::{host, serve};
 use roles::community::{CommunitySecurity, CommunitySecurityProxy};
 use roles::contract::mib::{set_suite, suite};
+use roles::contract::settings::Documents;
 use roles::mib::MibAccessProxy;
 use roles::settings::{
     Community, CommunitySettings, Persistence, PersistenceProxy, Settings, SettingsProxy, Source,
@@ -167,6 +170,54 @@ fn a_community_is_let_in_while_its_row_is_active_and_a_configured_one_is_never_s
 }
 
 #[test]
+fn nobody_takes_a_configured_community_over() {
+    let table = Table::new();
+    let refused = |position| Err((ErrorStatus::InconsistentValue, position));
+    // Before and behind the configured row, in the order of the indexes.
+    for index in ["a", "z"] {
+        let add = |name, status| {
+            table.set(&[
+                (cell(CONTEXT_NAME, index), Octets(b"ctx")),
+                (cell(SECURITY_NAME, index), Octets(b"operator")),
+                (cell(NAME, index), Octets(name)),
+                (cell(STATUS, index), status),
+            ])
+        };
+        assert_eq!(add(b"public", GO), refused(3));
+        // As long as it does not go into effect there is nothing wrong with it.
+        assert_eq!(add(b"public", Integer(5)), Ok(()));
+        assert_eq!(table.set(&[(cell(STATUS, index), Integer(1))]), refused(1));
+        assert_eq!(table.set(&[(cell(NAME, index), Octets(b"other"))]), Ok(()));
+        assert_eq!(table.set(&[(cell(STATUS, index), Integer(1))]), Ok(()));
+        assert_eq!(table.set(&[(cell(NAME, index), Octets(b"public"))]), refused(1));
+        assert_eq!(table.admits(b"public").as_deref(), Some("reader/"));
+        assert_eq!(table.admits(b"other").as_deref(), Some("operator/ctx"));
+        assert_eq!(table.set(&[(cell(STATUS, index), Integer(6))]), Ok(()));
+    }
+
+    // One that was there before its community was configured has no effect until that goes.
+    let configure = |communities: Vec<Community>| {
+        let proxy: SettingsProxy = table.runtime.proxy(COMPONENT).unwrap();
+        let settings = write(&CommunitySettings { communities });
+        let mut worker = table.runtime.worker();
+        assert_eq!(proxy.apply(&worker.activity(), &settings, &mut Buf::new()), Ok(0));
+    };
+    table.add("a").unwrap();
+    assert_eq!(table.admits(b"s3cret").as_deref(), Some("operator/bridge"));
+    configure(vec![Community {
+        index: "configured".into(),
+        community: b"s3cret".to_vec(),
+        security_name: "reader".into(),
+        context_name: Vec::new(),
+        sources: Vec::new(),
+    }]);
+    assert_eq!(table.admits(b"s3cret").as_deref(), Some("reader/"));
+    assert_eq!(table.set(&[(cell(CONTEXT_NAME, "a"), Octets(b"other"))]), Ok(()));
+    configure(Vec::new());
+    assert_eq!(table.admits(b"s3cret").as_deref(), Some("operator/other"));
+}
+
+#[test]
 fn what_came_by_set_outlasts_restarts_and_swaps() {
     let table = Table::new();
     let revision = |table: &Table| {
@@ -195,4 +246,52 @@ fn what_came_by_set_outlasts_restarts_and_swaps() {
     assert_eq!(table.admits(b"s3cret").as_deref(), Some("operator/bridge"));
     assert_eq!(table.get(CONTEXT_ENGINE_ID, "configured"), format!("Octets({ENGINE_ID:?})"));
     assert_eq!(table.set(&[(cell(STATUS, "one"), Integer(6))]), Ok(()));
+}
+
+/// snmpCommunityTable.
+const TABLE: &[u32] = &[1, 3, 6, 1, 6, 3, 18, 1, 1];
+
+fn settings(communities: &[(&str, &str)]) -> Vec<u8> {
+    let community = |(index, security_name): &(&str, &str)| Community {
+        index: (*index).to_owned(),
+        community: index.as_bytes().to_vec(),
+        security_name: (*security_name).to_owned(),
+        context_name: Vec::new(),
+        sources: Vec::new(),
+    };
+    write(&CommunitySettings { communities: communities.iter().map(community).collect() })
+}
+
+#[test]
+fn the_contract_of_settings_holds() {
+    let table = Table::new();
+    table.add("one").unwrap();
+    let (one, other) =
+        (settings(&[("a", "reader"), ("b", "writer")]), settings(&[("b", "reader")]));
+    let wrong = settings(&[("a", "reader"), ("a", "writer")]);
+    let documents = Documents { one: &one, other: &other, wrong: &[&wrong] };
+    kept::settings_hold(table.runtime, COMPONENT, &documents, &[TABLE], true);
+}
+
+#[test]
+fn the_contract_of_what_is_kept_holds() {
+    let table = Table::new();
+    let proxy: SettingsProxy = table.runtime.proxy(COMPONENT).unwrap();
+    kept::keeping_holds(
+        table.runtime,
+        COMPONENT,
+        &[TABLE],
+        &mut |_| table.add("one").unwrap(),
+        &mut |act| {
+            let none = settings(&[]);
+            assert_eq!(proxy.apply(act, &none, &mut Buf::new()), Ok(0));
+            let passing = [
+                (cell(STORAGE, "passing"), Integer(2)),
+                (cell(NAME, "passing"), Octets(b"for now")),
+                (cell(SECURITY_NAME, "passing"), Octets(b"operator")),
+                (cell(STATUS, "passing"), GO),
+            ];
+            table.set(&passing).unwrap();
+        },
+    );
 }

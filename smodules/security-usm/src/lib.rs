@@ -274,6 +274,13 @@ impl Module for Usm {
             pool: Pool::default(),
         })
     }
+
+    /// What of the contracts can be asked without changing what is asked next.
+    fn self_test(&self, act: &Activity) -> Result<(), Refusal> {
+        roles::contract::security::harmless(self, act)?;
+        roles::contract::settings::harmless(self, act)?;
+        Ok(roles::contract::settings::keeping_harmless(self, act)?)
+    }
 }
 
 impl CarriesState for Usm {

@@ -304,6 +304,6 @@ fn a_message_of_a_right_code_that_cannot_be_decrypted_is_refused_after_its_time(
     // AES decrypts anything: what comes out is no scopedPDU (RFC 3412 §7.2 step 7).
     let alice = Ask { protocols: (world::SHA_256, world::DES), ..Ask::of(USERS[0]) };
     let error = refused(&world, &act, &manager.ask(&alice));
-    assert_eq!(error.kind, MessageErrorKind::ParseError);
+    assert_eq!(error.kind, MessageErrorKind::NotDecrypted);
     assert_eq!(error.counter(), Some(Counter::AsnParseErrs));
 }

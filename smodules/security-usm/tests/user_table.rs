@@ -2,21 +2,24 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap is a failed test")]
 
+#[path = "../../mib-kit/tests/hosted/kept.rs"]
+mod kept;
 mod table;
 mod world;
 
 use roles::contract::mib::{set_suite, suite};
+use roles::contract::settings::Documents;
 use roles::mib::MibAccess;
 use roles::security::SecurityErrorKind;
-use roles::settings::Persistence;
+use roles::settings::{Persistence, Settings, SettingsProxy, UsmSettings, write};
 use roles::varbind::{ErrorStatus, Span, VarBinds, VarValue, security_model};
 use s_sdk::Buf;
 use s_wire::{PduKind, Value};
 use security_usm::key_change::new_key;
 use table::{
-    ACTIVE, AUTH_KEY, AUTH_PROTOCOL, CLONE_FROM, CREATE_AND_GO, CREATE_AND_WAIT, DESTROY, NO_AUTH,
-    NO_PRIV, OWN_AUTH_KEY, OWN_PRIV_KEY, PRIV_KEY, PRIV_PROTOCOL, PUBLIC, SECURITY_NAME, SPIN_LOCK,
-    STATUS, STORAGE, Users, cell, template,
+    ACTIVE, AUTH_KEY, AUTH_PROTOCOL, CLONE_FROM, CREATE_AND_GO, CREATE_AND_WAIT, DESTROY, ENTRY,
+    NO_AUTH, NO_PRIV, OWN_AUTH_KEY, OWN_PRIV_KEY, PRIV_KEY, PRIV_PROTOCOL, PUBLIC, SECURITY_NAME,
+    SPIN_LOCK, STATUS, STORAGE, Users, cell, template,
 };
 use world::{
     AES_128, AES_256, AUTH_PASSWORD, Ask, MD5, Manager, OWN, SHA_1, SHA_256, USERS, World, pdu,
@@ -372,4 +375,42 @@ fn the_key_changes_of_rfc_3414_a_5() {
         let hash = |octets: &[u8]| Some(Zeroizing::new(users.digest(&act, auth, octets)));
         assert_eq!(new_key(&old, &change, old.len(), hash).unwrap()[..], new);
     }
+}
+
+const COMPONENT: &str = "security.usm";
+
+fn settings(users: &[(&str, &[u32], &[u32])]) -> Vec<u8> {
+    write(&UsmSettings { users: users.iter().map(|known| user(*known)).collect() })
+}
+
+#[test]
+fn the_contract_of_settings_holds() {
+    let users = Users::new();
+    users.set(&[(cell(STATUS, "new"), CREATE_AND_GO)]).unwrap();
+    let short = roles::settings::User { auth_secret: b"short".to_vec(), ..user(USERS[0]) };
+    let wrong = write(&UsmSettings { users: vec![short] });
+    let (one, other) = (settings(&USERS), settings(&USERS[1..3]));
+    let documents = Documents { one: &one, other: &other, wrong: &[&wrong] };
+    kept::settings_hold(users.world.runtime, COMPONENT, &documents, &[ENTRY], true);
+}
+
+#[test]
+fn the_contract_of_what_is_kept_holds() {
+    let users = Users::new();
+    let proxy: SettingsProxy = users.world.runtime.proxy(COMPONENT).unwrap();
+    kept::keeping_holds(
+        users.world.runtime,
+        COMPONENT,
+        &[ENTRY],
+        &mut |act| users.set_in(act, &[(cell(STATUS, "new"), CREATE_AND_GO)]).unwrap(),
+        &mut |act| {
+            let fewer = settings(&USERS[1..3]);
+            assert_eq!(proxy.apply(act, &fewer, &mut Buf::new()), Ok(0));
+            let volatile = [
+                (cell(STATUS, "passing"), CREATE_AND_GO),
+                (cell(STORAGE, "passing"), VarValue::Integer(2)),
+            ];
+            users.set_in(act, &volatile).unwrap();
+        },
+    );
 }

@@ -23,6 +23,11 @@ use s_wire::{Flags, Header, PduKind, PduVersion};
 mod owned;
 use owned::{Data, Datum, OwnedBinding, OwnedMessage, OwnedPdu, Security};
 
+// What answers wait for.
+#[allow(dead_code, reason = "seeds need what is sent, and no more")]
+#[path = "../src/waiting.rs"]
+mod waiting;
+
 const FACTS: &str = r#"{
     "component": "demo.counter", "version": "1.4.0", "name": "counter",
     "annotation": "first light",
@@ -32,6 +37,16 @@ const FACTS: &str = r#"{
     "resident_tables": [{"name": "counts", "row_hash": "0011223344556677"}],
     "toolchain": "rustc 1.95.0", "abi_version": 1
 }"#;
+
+/// Texts with a line of everything that is read.
+const TEXTS: &[(&str, &str, &str)] = &[
+    ("snmpd_conf", "access", include_str!("texts/access.conf")),
+    ("snmpd_conf", "users-and-receivers", include_str!("texts/users-and-receivers.conf")),
+    ("snmpd_conf", "persistent", include_str!("texts/persistent.conf")),
+    ("configuration", "everything", include_str!("texts/everything.toml")),
+    ("kernel", "proc-net", include_str!("texts/proc-net.txt")),
+    ("kernel", "proc-host", include_str!("texts/proc-host.txt")),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let code = b"code";
@@ -135,7 +150,44 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, message) in messages() {
         OwnedMessage::decode(&message.encode())?;
         keep("wire", name, &message.encode())?;
+        keep("judges", name, &message.encode())?;
     }
+    // Cut into pieces of three octets.
+    let all: Vec<u8> = messages().iter().flat_map(|(_, message)| message.encode()).collect();
+    keep("stream", "messages", &[&[2], &all[..]].concat())?;
+    keep(
+        "stream",
+        "no-message",
+        &[&[2, 0x30, 2, 5, 0], b"GET / HTTP/1.1\r\n\r\n".as_slice()].concat(),
+    )?;
+
+    for (name, from, answer) in waiting::World::new().answers() {
+        let from = match from {
+            waiting::THERE => 0,
+            waiting::KNOWN => 1,
+            _ => 2,
+        };
+        keep("hear", name, &[&[from], &answer[..]].concat())?;
+    }
+
+    // The octet says which module, and whether it is what it kept. Some of it is random, so that a seed is sound
+    // while its module takes it.
+    for (number, module) in (0..).step_by(2).zip(fuzz::modules::hosted()) {
+        let takes_over = |seed: &[u8]| module.import(seed.get(1..).unwrap_or_default()).is_ok();
+        let carried = [&[number], &module.exported()[..]].concat();
+        keep_if("kept", &format!("{}-carried", module.name), &carried, takes_over)?;
+        if let Some(saved) = module.saved() {
+            let takes_back = |seed: &[u8]| module.restore(seed.get(1..).unwrap_or_default());
+            let kept = [&[number + 1], &saved[..]].concat();
+            keep_if("kept", &format!("{}-kept", module.name), &kept, takes_back)?;
+        }
+    }
+    keep("kept", "file", &[255, 1, 2, 3])?;
+
+    for (target, name, text) in TEXTS {
+        keep(target, name, text.as_bytes())?;
+    }
+    keep("kernel", "netlink", &netlink())?;
 
     // Everything that comes in a recorded conversation.
     let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conversations/recorded");
@@ -232,13 +284,23 @@ fn messages() -> Vec<(&'static str, OwnedMessage)> {
 }
 
 fn keep(target: &str, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+    keep_if(target, name, bytes, |committed| committed == bytes)
+}
+
+/// Writes a seed, or checks the committed one.
+fn keep_if(
+    target: &str,
+    name: &str,
+    bytes: &[u8],
+    is_sound: impl Fn(&[u8]) -> bool,
+) -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     let file = folder.join(name);
     if !std::env::args().any(|argument| argument == "--check") {
         fs::create_dir_all(&folder)?;
         return Ok(fs::write(file, bytes)?);
     }
-    if fs::read(&file).is_ok_and(|committed| committed == bytes) {
+    if fs::read(&file).is_ok_and(|committed| is_sound(&committed)) {
         return Ok(());
     }
     Err(format!(
@@ -246,4 +308,36 @@ fn keep(target: &str, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
          run `cargo run --example seeds` in tests/fuzz"
     )
     .into())
+}
+
+/// A message of netlink with attributes of every length that is read, in the order of a little-endian machine.
+fn netlink() -> Vec<u8> {
+    let attribute = |kind: u8, value: &[u8]| {
+        let mut octets = vec![u8::try_from(value.len() + 4).unwrap_or(4), 0, kind, 0];
+        octets.extend_from_slice(value);
+        octets.resize(octets.len().next_multiple_of(4), 0);
+        octets
+    };
+    // struct ifinfomsg, as long as any head of a body but that of a socket.
+    let mut body = vec![0, 0, 1, 0, 2, 0, 0, 0, 0x43, 0x10, 1, 0, 0, 0, 0, 0];
+    body.extend(attribute(3, b"eth0\0"));
+    body.extend(attribute(1, &[2, 0, 0, 0, 0, 1]));
+    body.extend(attribute(4, &1500_u32.to_le_bytes()));
+    body.extend(attribute(16, &[6]));
+    body.extend(attribute(18, &attribute(1, b"bridge\0")));
+    body.extend(attribute(23, &[7; 24 * 8]));
+    let len = u32::try_from(16 + body.len()).unwrap_or(16);
+    let mut message = len.to_le_bytes().to_vec();
+    message.extend([16, 0, 2, 0, 1, 0, 0, 0, 9, 0, 0, 0]);
+    message.extend(body);
+    // A route over two hops, and the end.
+    let mut route = vec![2, 24, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0];
+    route.extend(attribute(1, &[10, 0, 0, 0]));
+    let hop = [&[16, 0, 0, 0, 2, 0, 0, 0][..], &attribute(5, &[10, 0, 0, 1])].concat();
+    route.extend(attribute(9, &[&hop[..], &hop].concat()));
+    let len = u32::try_from(16 + route.len()).unwrap_or(16);
+    message.extend(len.to_le_bytes());
+    message.extend([24, 0, 2, 0, 1, 0, 0, 0, 9, 0, 0, 0]);
+    message.extend(route);
+    message
 }

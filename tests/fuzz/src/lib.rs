@@ -1,9 +1,52 @@
-//! What the targets share: a signing key that everybody knows, and a host that trusts it.
+//! What the targets share: a signing key that everybody knows, a host that trusts it, and a place for files.
 //!
 //! It never stands in for a decoder: each target calls the real one. Invariant: the same bytes give
 //! the same run; nothing here asks a clock or for randomness.
 
+/// What runs sagentd's own readers. The daemon is no library, so its files are taken in as they are; they name each
+/// other from their root, which is why they are named here.
+pub mod attack;
+#[allow(dead_code, unreachable_pub, reason = "only its readers are attacked")]
+#[path = "../../../agent/daemon/src"]
+mod daemon {
+    pub(crate) mod address;
+    pub(crate) mod answering;
+    pub(crate) mod application;
+    pub(crate) mod batch;
+    pub(crate) mod commands;
+    pub(crate) mod config;
+    pub(crate) mod connection;
+    pub(crate) mod control;
+    pub(crate) mod first_user;
+    pub(crate) mod identity;
+    pub(crate) mod keeper;
+    pub(crate) mod later;
+    pub(crate) mod local;
+    pub(crate) mod log;
+    pub(crate) mod looks;
+    pub(crate) mod metrics;
+    pub(crate) mod notify;
+    pub(crate) mod options;
+    pub(crate) mod places;
+    pub(crate) mod privileges;
+    pub(crate) mod serving;
+    pub(crate) mod snmpd_conf;
+    pub(crate) mod sockets;
+    pub(crate) mod store;
+    pub(crate) mod stream;
+    pub(crate) mod threads;
+    pub(crate) mod udp;
+    pub(crate) mod watch;
+    pub(crate) mod why;
+}
+/// Linked modules that carry state or keep something.
+pub mod modules;
+
+#[allow(unused_imports, reason = "most of it names itself")]
+use daemon::*;
+
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use s_package::archive::{Archive, Limits};
@@ -65,4 +108,13 @@ pub fn signed(parts: &Archive<'_>) -> Vec<u8> {
     let mut envelope = Envelope::new(MANIFEST_TYPE, parts.manifest.to_vec());
     envelope.sign(&KEY);
     Archive { signatures: Some(&envelope.to_json()), ..parts.clone() }.write()
+}
+
+/// An empty folder for a target whose reader wants files: always the same, beside the target's binary.
+pub fn folder(target: &str) -> PathBuf {
+    let binary = std::env::current_exe().expect("a process knows what it runs");
+    let folder = binary.with_file_name("fuzz-files").join(target);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("there is room beside the binary");
+    folder
 }

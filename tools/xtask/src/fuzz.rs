@@ -70,6 +70,32 @@ const TARGETS: &[Target] = &[
         longest: 1024,
     },
     Target {
+        name: "snmpd_conf",
+        attacks: "files in the syntax of net-snmp: snmpd.conf, and what snmpd keeps",
+        // A file is written and read four times.
+        runs: 10_000,
+        longest: 2048,
+    },
+    Target {
+        name: "configuration",
+        attacks: "sagentd.toml: a configuration, or what is wrong with it",
+        // A file is written, and read three times.
+        runs: 15_000,
+        longest: 2048,
+    },
+    Target {
+        name: "kept",
+        attacks: "what is read back: files of the state directory, what modules kept and carried over",
+        runs: 15_000,
+        longest: 2048,
+    },
+    Target {
+        name: "kernel",
+        attacks: "what the kernel says: netlink messages, and the texts of /proc and /sys",
+        runs: 500_000,
+        longest: 2048,
+    },
+    Target {
         name: "wire",
         attacks: "SNMP messages: read to the last binding, write, the same message again",
         runs: 1_000_000,
@@ -77,10 +103,31 @@ const TARGETS: &[Target] = &[
         longest: 1024,
     },
     Target {
+        name: "judges",
+        attacks: "SNMP messages again: what two other codecs read otherwise is listed",
+        // Three codecs, of which two allocate.
+        runs: 300_000,
+        longest: 1024,
+    },
+    Target {
+        name: "stream",
+        attacks: "streams: the same messages, however their octets are cut",
+        // Sockets are made and ended twice a run.
+        runs: 80_000,
+        longest: 2048,
+    },
+    Target {
         name: "engine",
         attacks: "the whole engine with linked modules: a datagram in, at most one sound answer out",
-        // A request runs through a dozen modules.
-        runs: 100_000,
+        // A request runs through a dozen modules, and one of SNMPv3 through twice as many.
+        runs: 60_000,
+        longest: 1024,
+    },
+    Target {
+        name: "hear",
+        attacks: "what comes to the sockets from which notifications leave, while informs wait",
+        // The state of three modules is put back before each.
+        runs: 20_000,
         longest: 1024,
     },
 ];
@@ -136,7 +183,7 @@ impl Options {
 pub(crate) fn steps(workspace: &Workspace, options: &Options) -> Result<Vec<Step>, Failure> {
     if options.list {
         for target in TARGETS {
-            println!("{:10} {}", target.name, target.attacks);
+            println!("{:13} {}", target.name, target.attacks);
         }
         return Ok(Vec::new());
     }

@@ -63,7 +63,7 @@ enum Command {
     /// same tree gives the same result.
     Ci {
         /// Seconds that each fuzz target may run at most.
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 15)]
         fuzz_seconds: u32,
     },
     /// Measure the runtime, or the agent, on this machine.

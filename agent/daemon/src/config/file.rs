@@ -65,6 +65,7 @@ pub(super) struct SystemTable {
     pub(super) name: String,
     pub(super) location: String,
     pub(super) services: u32,
+    pub(super) authentication_traps: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -237,10 +237,8 @@ mod tests {
     "#;
 
     fn read(text: &str) -> Result<Configuration, String> {
-        Configuration::parse(&format!("{USER}{text}")).map_err(|problem| match problem {
-            Problem::Syntax(message) => message,
-            Problem::Entry(entry, problem) => format!("{entry}: {problem}"),
-        })
+        Configuration::parse(&format!("{USER}{text}"))
+            .map_err(|Problem { line, problem }| format!("{line}: {problem}"))
     }
 
     #[test]
@@ -304,7 +302,7 @@ mod tests {
             ("address = \"127.0.0.1\"\nuser = \"alice\"\ninclude = [\"linkUp\"]", "write numbers"),
         ] {
             let found = read(&format!("[[notify]]\n{text}")).map(|_| ()).unwrap_err();
-            assert!(found.contains(wanted) && found.contains("notify 1"), "{text}: {found}");
+            assert!(found.contains(wanted) && found.contains("11: notify 1"), "{text}: {found}");
         }
     }
 }

@@ -216,6 +216,39 @@ fn a_module_that_never_returns_leaves_threads_to_one_that_does() {
 }
 
 #[test]
+fn a_request_that_hangs_in_one_module_takes_no_share_of_another() {
+    let world = World::new();
+    world.takes(slow::HANGS);
+    let pace = world.agent.engine.pace();
+    for name in ["mib.sample", "mib.slow"] {
+        pace.mark_slow(world.component(name));
+    }
+    let hanging: Vec<_> = (0..4).map(|_| world.send("v2c public get B.1.1.0 B.7.1.0")).collect();
+    for socket in &hanging {
+        assert_eq!(hear(socket).0, 5);
+    }
+    pace.mark_slow(world.component("mib.sample"));
+    assert_eq!(world.ask("v2c public get B.1.1.0"), (0, 0, vec![42]), "not at the deadline");
+    world.takes(0);
+    assert_eq!(world.end(), 0);
+}
+
+#[test]
+fn what_replaces_a_module_that_does_not_return_is_asked_anew() {
+    let world = World::new();
+    world.takes(3000);
+    world.agent.engine.pace().mark_slow(world.component("mib.slow"));
+    let hanging: Vec<_> = (0..3).map(|_| world.send("v2c public get B.7.1.0")).collect();
+    for socket in &hanging {
+        assert_eq!(hear(socket), (5, 1, vec![]));
+    }
+    world.agent.swap("mib.slow", Some(&quick::S_MODULE));
+    world.agent.look();
+    assert_eq!(world.ask("v2c public get B.7.1.0"), (0, 0, vec![8]));
+    assert_eq!(world.end(), 0);
+}
+
+#[test]
 fn a_set_that_waited_behind_a_hanging_call_past_its_deadline_sets_nothing() {
     let world = World::new();
     world.takes(slow::HANGS);

@@ -150,7 +150,6 @@ const IGNORED: &[(&str, &[&str])] = &[
             "iqueryseclevel",
             "defaultmonitors",
             "strictdisman",
-            "linkupdownnotifications",
             "notificationevent",
             "repeat",
             "cron",
@@ -200,7 +199,29 @@ const REFUSED: &[(&str, &[&str])] = &[
     ),
     (
         "it belongs to net-snmp's persistent file: take that over with `sagentd import`, and this line away",
-        &["engineboots", "oldengineid"],
+        &[
+            "engineboots",
+            "oldengineid",
+            "psyslocation",
+            "psyscontact",
+            "psysname",
+            "pauthtrapenable",
+        ],
+    ),
+    (
+        "it is access as net-snmp's persistent file has it: write it as view, group and access lines",
+        &["vacmview", "vacmgroup", "vacmaccess", "vacmauthaccess"],
+    ),
+    (
+        "rows of the tables of receivers are not read from files here: write the receiver as trapsess, trap2sink \
+            or informsink, or make the rows by SET, which lasts",
+        &[
+            "targetaddr",
+            "targetparams",
+            "snmpnotifytable",
+            "snmpnotifyfilterprofiletable",
+            "snmpnotifyfiltertable",
+        ],
     ),
     ("the default port is not set here: write ports in agentaddress", &["defaultport"]),
     ("state is always kept here: take the line away", &["nopersistentload", "nopersistentsave"]),
@@ -331,12 +352,20 @@ fn agent(meaning: &mut Meaning, name: &str, rest: &str, words: &mut Words<'_>) -
         "load" => watch::load(&mut meaning.ucd, words),
         "swap" => watch::swap(&mut meaning.ucd, words),
         "authtrapenable" => match rest.trim_ascii() {
-            "2" => Ok("it is the default; unlike in snmpd, SET can change it".into()),
-            "1" => ignored(
-                "turn it on by SET, which lasts: snmpEnableAuthenTraps.0, .1.3.6.1.2.1.11.30.0, to 1",
-            ),
+            value @ ("1" | "2") => {
+                meaning.snmp.authentication_traps = Some(value == "1");
+                Ok(String::new())
+            }
             _ => refused(
                 "this is neither 1 nor 2: write 1 to tell of failed authentication, 2 not to",
+            ),
+        },
+        // snmpd watches ifTable for it, as agentSecName and every 60 seconds; here interfaces tell themselves.
+        "linkupdownnotifications" => match &rest.trim_ascii().to_ascii_lowercase()[..] {
+            "yes" | "1" | "true" => Ok("links tell of themselves, also without it".into()),
+            _ => ignored(
+                "links tell of themselves; turn that off by SET of each ifLinkUpDownTrapEnable to 2, or keep it \
+                    from a receiver by notificationFilter",
             ),
         },
         _ => unknown(name),
@@ -385,7 +414,7 @@ mod tests {
 
     #[test]
     fn every_directive_of_snmpd_is_decided_on() {
-        // What `snmpd -H` of 5.9.3 lists, but for what is honoured above.
+        // What `snmpd -H` of 5.9.3 lists and what its persistent file has, but for what is honoured above.
         let lists = [IGNORED, REFUSED];
         let mut all: Vec<&str> =
             lists.iter().flat_map(|l| l.iter()).flat_map(|(_, n)| n.iter().copied()).collect();

@@ -1,19 +1,22 @@
 //! net-snmp's persistent file, taken over into the state directory: the engineID, how often the engine
-//! started, and the users with the keys that they have there.
+//! started, the users with the keys that they have there, and what SETs wrote to the system group and to
+//! snmpEnableAuthenTraps.
 //!
 //! So a manager that knows the old agent goes on with the same passphrases. No key is printed and none is
 //! derived: what is in the file is already localized to the engineID. Invariants: boots are strictly greater
 //! afterwards than they were under net-snmp (RFC 3414 §2.2.2), and are never fewer than what was here for
-//! the same engineID; nothing is written before everything was read and found sound.
+//! the same engineID; nothing is written before everything was read and found sound; a line that is not
+//! taken over is told with the reason.
 
 use super::verdict::{Line, Told, Verdict, ignored, refused};
 use super::words::{Words, hex};
-use super::{reader, users};
+use super::{engine, reader, users};
 use crate::identity::{self, Engine};
 use crate::keeper;
 use crate::store::Store;
 use roles::settings::{KeyForm, User};
 use s_sdk::State as _;
+use s_sdk::value::Field;
 use security_usm::settings::Kept;
 use security_usm::users::{Secret, StorageType, UserRow};
 use std::fmt;
@@ -23,8 +26,10 @@ use std::path::Path;
 /// Where Debian's snmpd keeps it.
 pub(crate) const USUAL: &str = "/var/lib/snmp/snmpd.conf";
 
-/// The component whose users these are.
+/// The components that keep what is taken over.
 const USM: &str = "security.usm";
+const SYSTEM: &str = "mib.system";
+const SNMP: &str = "mib.snmp";
 
 /// A persistent file, read.
 pub(crate) struct Persistent {
@@ -33,6 +38,8 @@ pub(crate) struct Persistent {
     engine_id: Option<Vec<u8>>,
     boots: Option<u32>,
     users: Vec<User>,
+    system: mib_system::Kept,
+    snmp: Option<mib_snmp::Kept>,
 }
 
 /// How careful an import is.
@@ -52,6 +59,11 @@ pub(crate) struct Taken {
     users: Vec<String>,
     /// Users of other engines, which only matter to those who send to them.
     elsewhere: usize,
+    /// What was written to variables, by their names.
+    texts: Vec<(&'static str, Vec<u8>)>,
+    authen_traps: Option<i32>,
+    /// Lines that are not taken over, and why.
+    left: Vec<Line>,
 }
 
 impl Persistent {
@@ -62,6 +74,7 @@ impl Persistent {
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let mut lines = Vec::new();
         let (mut engine_id, mut boots, mut users) = (None, None, Vec::new());
+        let (mut system, mut snmp) = (mib_system::Kept::default(), None);
         let mut each = |_, name: &str, words: &mut Words<'_>| -> Told {
             match &name.to_ascii_lowercase()[..] {
                 "usmuser" => match users::usm_user(words)? {
@@ -99,7 +112,31 @@ impl Persistent {
                 "vacmview" | "vacmgroup" | "vacmaccess" | "vacmauthaccess" => refused(
                     "access that was given by SET is not taken over: write it as view, group and access lines",
                 ),
-                _ => ignored("the agent finds it out by itself, or it is set anew"),
+                "psyscontact" => text(&mut system.contact, words),
+                "psysname" => text(&mut system.name, words),
+                "psyslocation" => text(&mut system.location, words),
+                "pauthtrapenable" => match words.word().and_then(|number| number.parse().ok()) {
+                    Some(authen_traps @ (1 | 2)) => {
+                        snmp = Some(mib_snmp::Kept { authen_traps });
+                        Ok(String::new())
+                    }
+                    _ => refused(
+                        "this is neither 1 nor 2: take the line from the file that snmpd wrote",
+                    ),
+                },
+                "targetaddr"
+                | "targetparams"
+                | "snmpnotifytable"
+                | "snmpnotifyfilterprofiletable"
+                | "snmpnotifyfiltertable" => ignored(
+                    "receivers of notifications that were made by SET are not taken over: write them as trapsess, \
+                     trap2sink or informsink lines, or make them again by SET",
+                ),
+                "setserialno" => ignored("snmpSetSerialNo begins anew with every start (RFC 3418)"),
+                "ifxtable" => ignored(
+                    "what was set for an interface by its number is not taken over: set it again",
+                ),
+                _ => ignored("this agent finds it out by itself, or has nothing that it is for"),
             }
         };
         let mut told = |section, name: &str, words: &mut Words<'_>| match words.rest() {
@@ -107,7 +144,7 @@ impl Persistent {
             None => ignored("nothing stands behind it"),
         };
         reader::read(path, &mut lines, &mut told)?;
-        Ok(Persistent { lines, engine_id, boots, users })
+        Ok(Persistent { lines, engine_id, boots, users, system, snmp })
     }
 
     /// Takes everything over.
@@ -115,7 +152,9 @@ impl Persistent {
     /// # Errors
     /// Why not, with the remedy; then nothing has changed.
     pub(crate) fn take_over(self, directory: &Path, manner: Manner) -> Result<Taken, String> {
-        let refused = self.lines.iter().filter(|line| matches!(line.verdict, Verdict::Refused(_)));
+        let left = self.lines.into_iter().filter(|l| !matches!(l.verdict, Verdict::Honoured(_)));
+        let left: Vec<Line> = left.collect();
+        let refused = left.iter().filter(|line| matches!(line.verdict, Verdict::Refused(_)));
         let refused: Vec<String> = refused.map(Line::to_string).collect();
         if !refused.is_empty() && !manner.force {
             return Err(format!(
@@ -167,17 +206,29 @@ impl Persistent {
             boots: next_boots,
             users: own.iter().map(|user| user.name.clone()).collect(),
             elsewhere: elsewhere.len(),
+            texts: texts(&self.system),
+            authen_traps: self.snmp.as_ref().map(|snmp| snmp.authen_traps),
+            left,
         };
         let Some(store) = store.filter(|_| !manner.dry_run) else { return Ok(taken) };
 
-        let name = keeper::file(USM);
-        let kept = store.read(&name, |octets| roles::settings::read::<Kept>(octets).ok())?;
-        let mut rows = kept.into_parts().0.map_or_else(Vec::new, |kept| kept.users);
+        let mut rows = kept::<Kept>(&store, USM)?.map_or_else(Vec::new, |kept| kept.users);
         for user in self.users {
             let row = row(user);
             rows.retain(|known| known.engine_id != row.engine_id || known.name != row.name);
             rows.push(row);
         }
+        let mut files = vec![(keeper::file(USM), roles::settings::write(&Kept { users: rows }))];
+        if !taken.texts.is_empty() {
+            let before = kept::<mib_system::Kept>(&store, SYSTEM)?.unwrap_or_default();
+            let system = mib_system::Kept {
+                contact: self.system.contact.or(before.contact),
+                name: self.system.name.or(before.name),
+                location: self.system.location.or(before.location),
+            };
+            files.push((keeper::file(SYSTEM), roles::settings::write(&system)));
+        }
+        files.extend(self.snmp.map(|snmp| (keeper::file(SNMP), roles::settings::write(&snmp))));
         if let Some(other) = other {
             identity::retire(&store, other)?;
             let before = format!("{}.before", identity::EARLIER);
@@ -188,15 +239,39 @@ impl Persistent {
         }
         let mut octets = Vec::new();
         engine.export(1, &mut octets).map_err(|error| error.to_string())?;
-        // Users first: a crash in between leaves users without an engine, and the import can be done again.
-        for (name, octets) in
-            [(&name[..], roles::settings::write(&Kept { users: rows })), (identity::FILE, octets)]
-        {
-            let written = store.write(name, &octets).and_then(|()| same_owner(&store, name));
+        // The engine last: a crash in between leaves users without one, and the import can be done again.
+        files.push((identity::FILE.to_owned(), octets));
+        for (name, octets) in files {
+            let written = store.write(&name, &octets).and_then(|()| same_owner(&store, &name));
             written.map_err(|error| format!("{}: {error}", store.path().join(name).display()))?;
         }
         Ok(taken)
     }
+}
+
+/// What a component has kept, if anything.
+fn kept<T: Field>(store: &Store, component: &str) -> Result<Option<T>, String> {
+    let read = |octets: &[u8]| roles::settings::read(octets).ok();
+    Ok(store.read(&keeper::file(component), read)?.into_parts().0)
+}
+
+/// What a SET wrote to a text of the system group: the rest of the line as it stands.
+fn text(place: &mut Option<Vec<u8>>, words: &Words<'_>) -> Told {
+    let rest = words.rest().unwrap_or_default();
+    if !rest.is_ascii() {
+        return ignored("the text is not ASCII (RFC 3418: DisplayString): set it again");
+    }
+    let mut text = String::new();
+    engine::text(&mut text, rest)?;
+    *place = Some(text.into_bytes());
+    Ok(String::new())
+}
+
+/// The texts that are there, by their names.
+fn texts(system: &mib_system::Kept) -> Vec<(&'static str, Vec<u8>)> {
+    let mib_system::Kept { contact, name, location } = system;
+    let all = [("sysContact", contact), ("sysName", name), ("sysLocation", location)];
+    all.into_iter().filter_map(|(name, text)| text.clone().map(|text| (name, text))).collect()
 }
 
 /// Whether no agent runs on a state directory: it holds a lock on its repository while it does.
@@ -246,7 +321,7 @@ impl fmt::Display for Hex<'_> {
 
 impl fmt::Display for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Taken { engine_id, boots, users, elsewhere } = self;
+        let Taken { engine_id, boots, users, elsewhere, texts, authen_traps, left } = self;
         writeln!(f, "engineID {}", Hex(engine_id))?;
         writeln!(f, "snmpEngineBoots {boots} at the next start")?;
         for user in users {
@@ -255,7 +330,16 @@ impl fmt::Display for Taken {
         if *elsewhere > 0 {
             writeln!(f, "and {elsewhere} with keys for other engines")?;
         }
-        Ok(())
+        for (name, text) in texts {
+            writeln!(f, "{name} {}", text.escape_ascii())?;
+        }
+        if let Some(authen_traps) = authen_traps {
+            writeln!(f, "snmpEnableAuthenTraps {authen_traps}")?;
+        }
+        if !left.is_empty() {
+            writeln!(f, "These lines are not taken over:")?;
+        }
+        left.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 
@@ -269,6 +353,13 @@ mod tests {
         0x312e837b4f0937663f4d0bfad4434eb338e9d7f4 .1.3.6.1.6.3.10.1.2.4 0x312e837b4f0937663f4d0bfad4434eb3 \"\"\n\
         usmUser 1 3 0x8000000001020305 \"carl\" \"carl\" NULL .1.3.6.1.6.3.10.1.1.1 \"\" .1.3.6.1.6.3.10.1.2.1 \
             \"\" \"\"\n\
+        psyslocation rack 9\n\
+        psyscontact ops \"quoted\" # x\n\
+        psysname r\u{e4}ck\n\
+        pauthtrapenable 1\n\
+        snmpNotifyTable  \"n\" \"tag\" 1 3 1\n\
+        targetAddr t .1.3.6.1.6.1.1 0x7f00000100a2 1500 3 \"tag\" p 3 1\n\
+        targetParams p 1 2 pub 1 3 1\n\
         setserialno 1329109105\n\
         engineBoots 7\n\
         oldEngineID 0x8000000001020304\n\
@@ -300,6 +391,22 @@ mod tests {
         assert!(taken.contains("0x8000000001020304") && taken.contains("Boots 8 at"), "{taken}");
         assert!(taken.contains("user alice") && taken.contains("and 1 with keys"), "{taken}");
         assert!(!taken.contains("312e"), "{taken}");
+        assert!(taken.contains("sysLocation rack 9\n"), "{taken}");
+        assert!(taken.contains("snmpEnableAuthenTraps 1\n"), "{taken}");
+        let left = ["psysname", "snmpNotifyTable", "targetAddr", "targetParams", "setserialno"];
+        for directive in left.iter().chain(&["createUser", "ifXTable"]) {
+            let told =
+                taken.lines().find(|line| line.contains(&format!(": ignored: {directive}: ")));
+            assert!(told.is_some(), "{directive}: {taken}");
+        }
+        let store = Store::open(&state).unwrap();
+        let system = mib_system::Kept {
+            contact: Some(b"ops \"quoted\" # x".to_vec()),
+            name: None,
+            location: Some(b"rack 9".to_vec()),
+        };
+        assert_eq!(super::kept(&store, SYSTEM), Ok(Some(system)));
+        assert_eq!(super::kept(&store, SNMP), Ok(Some(mib_snmp::Kept { authen_traps: 1 })));
         let (engine, users) = kept(&state);
         assert_eq!((engine.boots, users.len()), (7, 2));
         assert_eq!(users[0].auth.octets.len(), 20);

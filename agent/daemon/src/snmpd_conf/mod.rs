@@ -31,7 +31,9 @@ use crate::config::Configuration;
 use access::Access;
 use communities::Communities;
 use notify::Receivers;
-use roles::settings::{NotifySettings, SystemSettings, UcdSettings, User, UsmSettings};
+use roles::settings::{
+    NotifySettings, SnmpSettings, SystemSettings, UcdSettings, User, UsmSettings,
+};
 use roles::varbind::security_model;
 use std::path::{Path, PathBuf};
 use verdict::{Line, Verdict, json};
@@ -83,6 +85,7 @@ struct Meaning {
     max_responses: Option<u32>,
     engine_id: engine::EngineId,
     system: SystemSettings,
+    snmp: SnmpSettings,
     users: Vec<User>,
     access: Access,
     communities: Communities,
@@ -145,18 +148,20 @@ impl Reading {
     /// How many lines are refused.
     pub(crate) fn tell(&self, as_json: bool) -> Result<(), String> {
         let refusals = self.refusals().len();
-        if as_json {
+        let text: String = if as_json {
             let told = serde_json::json!({
                 "sound": refusals == 0,
                 "problems": self.problems,
                 "listen": self.configuration.listen,
                 "lines": json(&self.lines),
             });
-            println!("{told:#}");
+            format!("{told:#}\n")
         } else {
-            self.lines.iter().for_each(|line| println!("{line}"));
-            self.problems.iter().for_each(|problem| println!("refused: {problem}"));
-        }
+            let lines = self.lines.iter().map(|line| format!("{line}\n"));
+            let problems = self.problems.iter().map(|problem| format!("refused: {problem}\n"));
+            lines.chain(problems).collect()
+        };
+        crate::commands::print(text).map_err(|error| format!("the verdicts: {error}"))?;
         match refusals {
             0 => Ok(()),
             1 => Err("one line is refused, so the agent does not start".into()),
@@ -208,6 +213,7 @@ impl Meaning {
             max_repetitions: self.max_repetitions,
             max_responses: self.max_responses,
             system: self.system,
+            snmp: self.snmp,
             usm: UsmSettings { users: self.users },
             communities: self.communities.finish(),
             vacm: self.access.finish(),

@@ -96,8 +96,16 @@ fn each_directive_has_its_verdict() {
         ("trapsess -v 9 127.0.0.1", "refused", "none of 1, 2c, 3"),
         ("trapsess -s 127.0.0.2 -v 1 -c x 127.0.0.1", "refused", "take `-s` away"),
         ("notificationFilter f .1.3 0x00 included", "honoured", ""),
-        ("authtrapenable 2", "honoured", "the default"),
-        ("authtrapenable 1", "ignored", "by SET"),
+        ("authtrapenable 2", "honoured", ""),
+        ("authtrapenable 1", "honoured", ""),
+        ("authtrapenable yes", "refused", "neither 1 nor 2"),
+        ("linkUpDownNotifications yes", "honoured", "tell of themselves"),
+        ("linkUpDownNotifications no", "ignored", "ifLinkUpDownTrapEnable"),
+        ("targetAddr t .1.3.6.1.6.1.1 0x7f00000100a2 1500 3 tag p 3 1", "refused", "trapsess"),
+        ("targetParams p 1 2 public 1 3 1", "refused", "by SET"),
+        ("snmpNotifyTable n tag 1 3 1", "refused", "trapsess"),
+        ("vacmView 1 3 1 v .1.3.6 0xff", "refused", "view, group and access"),
+        ("psysname router-1", "refused", "sagentd import"),
         ("v1trapaddress 127.0.0.1", "ignored", ""),
         ("disk / 10%", "honoured", ""),
         ("includeAllDisks 10%\nincludeAllDisks 20%", "ignored", "by the first"),
@@ -249,6 +257,14 @@ fn typed_views_are_set_one_by_one() {
         .map(|entry| [&entry.read_view[..], &entry.write_view, &entry.notify_view])
         .collect();
     assert_eq!(views, [[&b""[..], b"written", b"told"], [b"seen", b"", b""]]);
+}
+
+#[test]
+fn failed_authentication_is_told_of_as_the_line_says() {
+    let configured = |text: &str| read_text(text).configuration.snmp.authentication_traps;
+    assert_eq!(configured("rocommunity public\n"), None);
+    assert_eq!(configured("authtrapenable 1\n"), Some(true));
+    assert_eq!(configured("authtrapenable 1\nauthtrapenable 2\n"), Some(false));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! The caller has a request that the model's security accepts; what the suite cannot know is in
 //! [`Peer`]. Which messages a version refuses, and with which counter, the module's own tests say.
 
-use super::Broken;
+use super::{Broken, InActivity};
 use crate::message::{
     DataElements, Incoming, MessageError, MessageErrorKind, MessageHeader, MessageProcessing,
     PduClass, StateReference,
@@ -29,18 +29,14 @@ pub struct Peer<'a> {
     pub ended: StateReference,
 }
 
-/// What is done in one activity.
-pub type Step<'a> = &'a mut dyn FnMut(&Activity) -> Result<(), Broken>;
-
-/// Checks a module, or whatever a proxy stands for, against the contract. `in_activity` runs what it is
-/// given in an activity of its own, because an activity keeps only so much.
+/// Checks a module, or whatever a proxy stands for, against the contract.
 ///
 /// # Errors
 /// The first sentence that is broken.
 pub fn suite(
     message: &dyn MessageProcessing,
     peer: &Peer<'_>,
-    in_activity: &mut dyn FnMut(Step<'_>) -> Result<(), Broken>,
+    in_activity: InActivity<'_>,
 ) -> Result<(), Broken> {
     let checks: [Check; 5] = [
         |checked| checked.takes_apart(),

@@ -4,7 +4,9 @@
 
 mod allocations;
 mod cases;
+mod foreign;
 mod judges;
 mod owned;
 mod round_trips;
 mod strategies;
+mod verdicts;

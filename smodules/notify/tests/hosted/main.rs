@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failed unwrap is a failed test")]
 
+mod contract;
+#[path = "../../../mib-kit/tests/hosted/kept.rs"]
+mod kept;
 mod swapping;
 mod tables;
 mod telling;

@@ -58,7 +58,7 @@ fn get<T>(
 }
 
 /// Makes a target of all five tables by SET, named `a`.
-fn make_all(mib: &MibAccessProxy, act: &Activity) {
+pub(crate) fn make_all(mib: &MibAccessProxy, act: &Activity) {
     let a = &[97];
     set(
         mib,

@@ -1,9 +1,9 @@
 //! RFC 3413 §3.3, step by step: who is told, of what, in which messages, and what becomes of answers.
 
-use crate::world::{Sent, THERE, World, octets, target};
+use crate::world::{Sent, THERE, World, alice, communities, octets, target};
 use roles::message::{DataElements, MessageHeader, MessageProcessing as _, PduClass};
 use roles::notify::{MAX_BINDINGS, Notifier as _, Statistics, UDP_DOMAIN, standard};
-use roles::settings::{NotifyFilter, NotifyTarget};
+use roles::settings::{CommunitySettings, KeyForm, NotifyFilter, NotifyTarget, User, UsmSettings};
 use roles::varbind::{PduVersion, Span, VarBinds, VarValue};
 use s_sdk::Buf;
 use s_wire::{AnyPdu, CommunityMessage, Pdu, PduKind, PduVersion as WireVersion, Reader, Version};
@@ -31,7 +31,7 @@ fn link_down(world: &World) -> Vec<Sent> {
 }
 
 /// The community and the PDU of a message of version 1 or 2c.
-fn taken_apart(sent: &Sent) -> (Vec<u8>, AnyPdu<'_>) {
+pub(crate) fn taken_apart(sent: &Sent) -> (Vec<u8>, AnyPdu<'_>) {
     assert_eq!((&sent.domain[..], &sent.address[..]), (UDP_DOMAIN, THERE));
     let message = CommunityMessage::decode(&sent.message).unwrap();
     let pdu = AnyPdu::decode(message.pdu.reader(), message.version).unwrap();
@@ -39,7 +39,7 @@ fn taken_apart(sent: &Sent) -> (Vec<u8>, AnyPdu<'_>) {
 }
 
 /// The acknowledgement of an inform of version 2c.
-fn acknowledged(sent: &Sent) -> Vec<u8> {
+pub(crate) fn acknowledged(sent: &Sent) -> Vec<u8> {
     let (community, pdu) = taken_apart(sent);
     let AnyPdu::Pdu(pdu) = pdu else { panic!("{pdu:?}") };
     assert_eq!(pdu.kind, PduKind::Inform);
@@ -275,10 +275,7 @@ fn an_inform_of_version_3_finds_out_who_its_receiver_is_and_what_time_it_is_ther
 fn reports_that_correct_nothing_do_not_go_on_for_ever() {
     let (world, receiver) = (World::new(), receiver());
     // The receiver does not know alice.
-    receiver.configure(
-        "security.usm",
-        &roles::settings::write(&roles::settings::UsmSettings::default()),
-    );
+    receiver.configure("security.usm", &roles::settings::write(&UsmSettings::default()));
     world.targets(&[NotifyTarget { retries: 0, ..target("one", 3, true) }]);
     let mut sent = link_down(&world);
     let mut messages = 0;
@@ -289,10 +286,97 @@ fn reports_that_correct_nothing_do_not_go_on_for_ever() {
         sent = world.wire();
     }
     assert_eq!(messages, 2, "a discovery and one try");
+    // Anybody could have sent that Report: the inform waits for its time to be over.
+    assert_eq!((world.statistics().given_up, world.statistics().waiting), (0, 1));
+    assert_eq!(world.time_passes(), []);
     let log = world.log();
     assert!(log.iter().any(|line| line.contains("usmStatsUnknownUserNames")), "{log:?}");
     assert_eq!((world.statistics().given_up, world.statistics().waiting), (1, 0));
     assert_eq!(world.time_passes(), []);
+}
+
+/// Carries messages between the two until nobody answers; how many there were.
+fn converse(world: &World, receiver: &World, mut sent: Vec<Sent>) -> usize {
+    let mut messages = 0;
+    while let [message] = &sent[..] {
+        messages += 1;
+        let (_, answer) = received(receiver, &message.message);
+        assert!(world.hear(THERE, &answer.unwrap()), "message {messages}");
+        sent = world.wire();
+    }
+    messages
+}
+
+#[test]
+fn a_forged_report_does_not_keep_the_receiver_from_being_told() {
+    let (world, receiver, forger) =
+        (World::new(), receiver(), World::of(b"\x80\x00\x1f\x88\x04no", 1));
+    forger.configure("security.usm", &roles::settings::write(&UsmSettings::default()));
+    world.targets(&[target("one", 3, true)]);
+    // The discovery is answered by who should, and the inform by who should not.
+    let discovery = link_down(&world);
+    assert!(world.hear(THERE, &received(&receiver, &discovery[0].message).1.unwrap()));
+    let inform = world.wire();
+    let forged = received(&forger, &inform[0].message).1.unwrap();
+    assert!(world.hear(THERE, &forged));
+    let again = [world.wire(), world.time_passes()].concat();
+    let last = again.last().cloned().into_iter().collect();
+    converse(&world, &receiver, last);
+    let statistics = world.statistics();
+    assert_eq!((statistics.acknowledged, statistics.given_up, statistics.waiting), (1, 0, 0));
+}
+
+#[test]
+fn who_answers_a_discovery_falsely_is_forgotten_when_nobody_is_known_there() {
+    let (world, receiver, forger) =
+        (World::new(), receiver(), World::of(b"\x80\x00\x1f\x88\x04no", 1));
+    // A user whose keys are good for the receiver only.
+    let localized = |engine_id: &[u8]| User {
+        engine_id: engine_id.to_vec(),
+        auth_form: KeyForm::Localized,
+        auth_secret: vec![1; 32],
+        priv_form: KeyForm::Localized,
+        priv_secret: vec![2; 16],
+        ..alice()
+    };
+    let known = |user| roles::settings::write(&UsmSettings { users: vec![user] });
+    world.configure("security.usm", &known(localized(b"\x80\x00\x1f\x88\x04there")));
+    receiver.configure("security.usm", &known(localized(b"")));
+    world.targets(&[target("one", 3, true)]);
+    let discovery = link_down(&world);
+    let forged = received(&forger, &discovery[0].message).1.unwrap();
+    assert!(world.hear(THERE, &forged));
+    assert_eq!((world.wire(), world.statistics().waiting), (vec![], 1), "nobody to send as");
+    // The next try asks again.
+    let again = world.time_passes();
+    assert_eq!(converse(&world, &receiver, again), 3);
+    let statistics = world.statistics();
+    assert_eq!((statistics.acknowledged, statistics.given_up, statistics.waiting), (1, 0, 0));
+}
+
+#[test]
+fn an_inform_outlasts_that_there_is_nobody_to_send_it_as() {
+    let world = World::new();
+    world.targets(&[NotifyTarget { retries: 2, ..target("one", 1, true) }]);
+    let first = link_down(&world);
+    let nobody = CommunitySettings { communities: vec![] };
+    world.configure("security.community", &roles::settings::write(&nobody));
+    assert_eq!((world.time_passes(), world.statistics().waiting), (vec![], 1));
+    world.configure("security.community", &roles::settings::write(&communities()));
+    assert_eq!(world.time_passes(), first);
+    assert!(world.hear(THERE, &acknowledged(&first[0])));
+    assert_eq!((world.statistics().acknowledged, world.statistics().given_up), (1, 0));
+}
+
+#[test]
+fn an_inform_that_turns_out_too_large_is_given_up_and_counted() {
+    let (world, receiver) = (World::new(), receiver());
+    world.targets(&[NotifyTarget { retries: 9, ..target("one", 3, true) }]);
+    let large = [0; 65_400];
+    let discovery = tell(&world, standard::LINK_DOWN, &[(IF_INDEX, VarValue::Octets(&large))]);
+    assert_eq!(converse(&world, &receiver, discovery), 1);
+    let statistics = world.statistics();
+    assert_eq!((statistics.given_up, statistics.waiting, statistics.failed), (1, 0, 1));
 }
 
 #[test]

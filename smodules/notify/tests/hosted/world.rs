@@ -342,7 +342,7 @@ pub(crate) fn alice() -> User {
     }
 }
 
-fn communities() -> CommunitySettings {
+pub(crate) fn communities() -> CommunitySettings {
     let community = Community {
         index: "told".into(),
         community: b"tell".to_vec(),

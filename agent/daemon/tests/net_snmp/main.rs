@@ -1,9 +1,14 @@
 //! The agent as its operators meet it: started as a program, asked with net-snmp's own tools.
 //!
-//! Every test starts an agent of its own, on a port that the system gave away a moment before.
+//! Every test starts an agent of its own, on a port that the system gave away a moment before. In reading
+//! order: this file has the versions, refusals and SETs, [`protocols`] every protocol of USM and every
+//! transport, [`tools`] each tool that shows more than variables.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test with a line number")]
 
+mod protocols;
+#[path = "../started/mod.rs"]
 mod started;
+mod tools;
 
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -47,34 +52,6 @@ auth-passphrase = "sha512 passphrase"
 priv = "AES"
 priv-passphrase = "aes passphrase"
 access = "write"
-
-[[user]]
-name = "sha-AES-192"
-auth = "SHA"
-auth-passphrase = "sha passphrase"
-priv = "AES-192"
-priv-passphrase = "aes passphrase"
-
-[[user]]
-name = "sha-AES-256"
-auth = "SHA"
-auth-passphrase = "sha passphrase"
-priv = "AES-256"
-priv-passphrase = "aes passphrase"
-
-[[user]]
-name = "sha-AES-192-C"
-auth = "SHA"
-auth-passphrase = "sha passphrase"
-priv = "AES-192-C"
-priv-passphrase = "aes passphrase"
-
-[[user]]
-name = "sha-AES-256-C"
-auth = "SHA"
-auth-passphrase = "sha passphrase"
-priv = "AES-256-C"
-priv-passphrase = "aes passphrase"
 
 [[community]]
 name = "public"
@@ -204,32 +181,6 @@ fn every_version_and_protocol_reads_the_same_value() {
             agent.answer("snmpget", principal, &[SYS_LOCATION]),
             ".1.3.6.1.2.1.1.6.0 = STRING: \"rack 7\""
         );
-    }
-}
-
-/// net-snmp's spellings of AES with longer keys: with and without `-C` the keys are extended differently.
-#[test]
-fn longer_keys_are_extended_as_net_snmp_does_in_both_spellings() {
-    let agent = Agent::start();
-    for cipher in ["AES-192", "AES-256", "AES-192-C", "AES-256-C"] {
-        let user = format!("sha-{cipher}");
-        let principal = [
-            "-v3",
-            "-l",
-            "authPriv",
-            "-u",
-            &user,
-            "-a",
-            "SHA",
-            "-A",
-            "sha passphrase",
-            "-x",
-            cipher,
-            "-X",
-            "aes passphrase",
-        ];
-        let answer = agent.answer("snmpget", &principal, &[SYS_LOCATION]);
-        assert!(answer.ends_with("\"rack 7\""), "{answer}");
     }
 }
 
