@@ -1,7 +1,8 @@
 //! Somebody to ask the agent as, where nobody was configured.
 //!
-//! Its passphrases are shown once, to whoever started the agent, and never to a log. Until then they are in a file that
-//! only the agent's user can read; afterwards nothing is kept but keys that serve at this engine alone.
+//! Its passphrases are shown once, to whoever started the agent, and are no line of the log. Until then they are
+//! in a file that only the agent's user can read; afterwards nothing is kept but keys that serve at this engine
+//! alone.
 //! Invariant: at every instant the user's keys, or the passphrases that they come from, are durable, and a
 //! start that failed loses neither.
 
