@@ -5,7 +5,7 @@ use crate::first_user::{self, Unseen};
 use crate::identity;
 use crate::keeper::Keeper;
 use crate::store::Store;
-use roles::settings::{Settings as _, SettingsProxy, write};
+use roles::settings::{Settings as _, SettingsProxy, SnmpSettings, write};
 use s_control::{Config, StartError, Started, SwapManager};
 use s_engine::{Engine, Facts, Identity};
 use s_package::key::SecretKey;
@@ -15,6 +15,7 @@ use s_proxy::gate::Fence;
 use s_proxy::{Code, Runtime, Surroundings};
 use s_repository::RepositoryFault;
 use s_sdk::abi::ModuleDescriptor;
+use s_sdk::error::CallErrorKind;
 use s_sdk::{Buf, Level};
 use s_transaction::journal::{JournalFault, ScanFault};
 use std::error::Error;
@@ -260,8 +261,15 @@ fn tell(
             let lines = wrong.lines().map(|line| format!("{component}: {line}"));
             Err(lines.collect::<Vec<_>>().join("\n"))
         }
+        // A module that takes no settings does as it is told where nothing is set for it.
+        Err(error) if error.kind == CallErrorKind::NotUnderstood && is_nothing(document) => Ok(()),
         Err(error) => Err(format!("{component}: {error}")),
     }
+}
+
+/// Whether a document sets nothing: `mib.snmp` was not always asked.
+fn is_nothing(document: &[u8]) -> bool {
+    document == write(&SnmpSettings::default())
 }
 
 /// A configuration, by the module that takes each part of it.
