@@ -101,8 +101,11 @@ fn both_agents_answer_the_same_or_the_difference_is_explained() {
     let begin = |server: Server| {
         for name in [SYS_NAME, SYS_LOCATION] {
             let set = v2c(pdu(tag::SET, 1, 0, 0, &[binding(name, octets("at first"))])).octets();
-            let answer = exchange(server.address, &set, Duration::from_secs(5));
-            assert!(ber::in_words(answer.as_deref()).contains("error 0 at 0"));
+            // A machine at work on other things may take its time; setting twice is as good as once.
+            let answer =
+                (0..6).find_map(|_| exchange(server.address, &set, Duration::from_secs(5)));
+            let said = ber::in_words(answer.as_deref());
+            assert!(said.contains("error 0 at 0"), "{said}");
         }
         server
     };
