@@ -1,6 +1,6 @@
 //! A user with SHA-256 and AES-128 who asks any PDU of an engine: messages of SNMPv3 with authPriv.
 //!
-//! It shares no code with the agent, as [`ber`](crate::ber) does not: a digest or a cipher that is wrong
+//! It shares no code with the agent, as [`ber`] does not: a digest or a cipher that is wrong
 //! there must not be wrong here in the same way. What an engine answers without proof is never taken for
 //! an answer. What goes wrong here is a failed test, so it panics.
 
