@@ -57,12 +57,12 @@ fn an_inform_over_ipv6_is_acknowledged() {
 }
 
 #[test]
-fn a_receiver_that_does_not_know_the_user_is_given_up_at_once_and_the_log_says_why() {
+fn a_receiver_that_does_not_know_the_user_is_given_up_in_the_end_and_the_log_says_why() {
     let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
     let _receiver = receiver(&directory, port);
     let (metrics, configured) = metrics();
     // The receiver knows alice under the agent's engine ID only, which is for traps.
-    let how = "user = \"alice\"\nkind = \"inform\"\ntimeout-ms = 600000";
+    let how = "user = \"alice\"\nkind = \"inform\"\ntimeout-ms = 500\nretries = 2";
     let mut agent = agent(&target(port, &format!("{how}\n{configured}")));
     agent.process.says(&["`notify-1` did not acknowledge", "usmStatsUnknownUserNames"]);
     until(metrics, &["snmp_informs_total{outcome=\"given-up\"} 1", "snmp_informs_waiting 0"]);
