@@ -122,6 +122,7 @@ impl Server {
             let has_ended = self.process.try_wait().ok().flatten().is_some();
             let said = std::fs::read_to_string(log).unwrap_or_default();
             assert!(!has_ended && Instant::now() < until, "it does not answer: {said}");
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -197,6 +198,8 @@ pub fn exchange(address: SocketAddr, datagram: &[u8], patience: Duration) -> Opt
     socket.set_read_timeout(Some(patience)).expect("the patience is not zero");
     // A port that is not open yet refuses.
     socket.connect(address).ok()?;
+    // Nor may the port that it got be this very one: it would hear itself.
+    (socket.local_addr().ok()? != address).then_some(())?;
     socket.send(datagram).ok()?;
     let mut answer = vec![0; 65_536];
     let len = socket.recv(&mut answer).ok()?;
