@@ -44,7 +44,7 @@ pub(crate) struct Execution {
     packages: Mutex<BTreeMap<usize, Digest>>,
     /// The set after the swap, made before the gate closes.
     set_after: Mutex<Option<Set>>,
-    by_operator: bool,
+    on_trial: bool,
     gated: bool,
     ended: Mutex<Option<Outcome>>,
     ending: Condvar,
@@ -141,7 +141,7 @@ impl Execution {
     ) -> Result<Arc<Self>, s_transaction::PlanFault> {
         let set_before = inner.set();
         let txn = plan.id;
-        let by_operator = matches!(plan.confirm, Confirm::ByOperator(_));
+        let on_trial = plan.confirm != Confirm::AtOnce;
         let Deadlines { map_state, commit, abort, rollback, .. } = plan.deadlines;
         let gated = plan.gated();
         let patience = (map_state + commit + abort).max(rollback * 3);
@@ -163,7 +163,7 @@ impl Execution {
             set_before,
             packages: Mutex::default(),
             set_after: Mutex::default(),
-            by_operator,
+            on_trial,
             gated,
         }))
     }
@@ -376,7 +376,7 @@ impl Execution {
                 let mut late = false;
                 inner.journal(|journal| {
                     late = !self.is_awaited(Action::WriteCommit);
-                    if late { Ok(()) } else { journal.commit(self.txn, self.by_operator, set) }
+                    if late { Ok(()) } else { journal.commit(self.txn, self.on_trial, set) }
                 })?;
                 if late { Err("too late".into()) } else { Ok(()) }
             }

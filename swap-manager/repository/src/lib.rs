@@ -195,7 +195,7 @@ impl Repository {
         if self.current().is_some() {
             return Ok(());
         }
-        self.journal.append(Record::Commit { txn: 0, by_operator: false, set })?;
+        self.journal.append(Record::Commit { txn: 0, on_trial: false, set })?;
         self.journal.append(Record::Confirm { txn: 0 })?;
         self.sync()
     }
@@ -219,7 +219,7 @@ impl Repository {
         if self.journal.records().len() > COMPACT_ABOVE {
             self.journal.compact(self.settings.keep_sets)?;
         }
-        let commit = Record::Commit { txn, by_operator: false, set: next.clone() };
+        let commit = Record::Commit { txn, on_trial: false, set: next.clone() };
         let back = Record::Rollback { txn, set: serving.clone() };
         let size = |record| encode(record).map_err(JournalFault::from);
         let large = size(&commit)?.len() + size(&back)?.len();
@@ -231,8 +231,8 @@ impl Repository {
     ///
     /// # Errors
     /// The journal's; then nothing is decided.
-    pub fn commit(&mut self, txn: u64, by_operator: bool, set: Set) -> Result<()> {
-        Ok(self.journal.append(Record::Commit { txn, by_operator, set })?)
+    pub fn commit(&mut self, txn: u64, on_trial: bool, set: Set) -> Result<()> {
+        Ok(self.journal.append(Record::Commit { txn, on_trial, set })?)
     }
 
     /// `WriteConfirm`: the set stays, and older epochs than these are refused from now on; durable.

@@ -22,7 +22,7 @@ fn set(version: u8) -> Set {
 }
 
 fn commit(txn: u64, version: u8) -> Record {
-    Record::Commit { txn, by_operator: false, set: set(version) }
+    Record::Commit { txn, on_trial: false, set: set(version) }
 }
 
 fn begin(txn: u64) -> Record {
@@ -253,7 +253,7 @@ fn a_doubt_of_an_earlier_transaction_is_settled_before_the_next() {
     let mut disk = Bad::default();
     let mut journal = Journal::open(&mut disk).unwrap().0;
     journal.append(commit(0, 1)).unwrap();
-    journal.append(Record::Commit { txn: 1, by_operator: true, set: set(2) }).unwrap();
+    journal.append(Record::Commit { txn: 1, on_trial: true, set: set(2) }).unwrap();
     journal.sync().unwrap();
     // The operator's word came, its record failed.
     assert!(journal.reconcile(&set(2)).unwrap());

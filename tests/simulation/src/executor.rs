@@ -19,7 +19,7 @@ pub(crate) struct Swap {
     pub(crate) members: Vec<SwapMember>,
     pub(crate) before: Versions,
     pub(crate) after: Versions,
-    pub(crate) by_operator: bool,
+    pub(crate) on_trial: bool,
     /// Whether the successors are current.
     pub(crate) flipped: bool,
     /// Whether a successor has answered a call as the current module.
@@ -49,7 +49,7 @@ impl Swap {
         members: Vec<SwapMember>,
         before: Versions,
         after: Versions,
-        by_operator: bool,
+        on_trial: bool,
     ) -> Self {
         Self {
             id,
@@ -57,7 +57,7 @@ impl Swap {
             members,
             before,
             after,
-            by_operator,
+            on_trial,
             flipped: false,
             has_served: false,
             back_ordered: false,
@@ -152,8 +152,8 @@ impl World {
                 }
             }
             Action::WriteCommit => {
-                let (set, by_operator) = (named(&swap.after), swap.by_operator);
-                record = Some(Record::Commit { txn: id, by_operator, set });
+                let (set, on_trial) = (named(&swap.after), swap.on_trial);
+                record = Some(Record::Commit { txn: id, on_trial, set });
                 swap.commit_ordered = true;
                 self.acceptable.push(swap.after);
             }
@@ -377,7 +377,7 @@ impl World {
         if told {
             self.starts = 0;
             self.acceptable = vec![swap.after];
-            if swap.by_operator {
+            if swap.on_trial {
                 self.acceptable.push(swap.before);
             }
         }
@@ -397,7 +397,7 @@ impl World {
         let (set, other) = match outcome.verdict {
             Verdict::Committed => {
                 self.summary.committed += 1;
-                let unsure = swap.by_operator && doubtful(Action::WriteConfirm);
+                let unsure = swap.on_trial && doubtful(Action::WriteConfirm);
                 (swap.after, unsure.then_some(swap.before))
             }
             Verdict::Aborted => {

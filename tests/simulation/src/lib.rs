@@ -76,7 +76,7 @@ mod tests {
     /// Some seed has to break exactly this promise.
     fn finds(sabotage: Sabotage, promise: &str) {
         let mut others = std::collections::BTreeSet::new();
-        for seed in 0..300 {
+        for seed in 0..3_000 {
             if let Err(failure) = run(seed, sabotage) {
                 if failure.broken.contains(promise) {
                     return;

@@ -328,7 +328,7 @@ impl World {
             // The page cache survives: whoever has answered must come back.
             if let Some(swap) = process.swap.filter(|s| s.has_served && !s.back_ordered) {
                 self.acceptable = vec![swap.after];
-                if swap.by_operator {
+                if swap.on_trial {
                     self.acceptable.push(swap.before);
                 }
             }
@@ -352,7 +352,7 @@ impl World {
         let versions = match candidates(&facts, StartPolicy::default()).first() {
             None => {
                 let set = named(&[Some(0); COMPONENTS]);
-                records.insert(0, Record::Commit { txn: 0, by_operator: false, set });
+                records.insert(0, Record::Commit { txn: 0, on_trial: false, set });
                 [Some(0); COMPONENTS]
             }
             Some(first) => {
@@ -632,8 +632,8 @@ impl World {
         let plan = Plan { id, members, deadlines: deadlines(), confirm };
         let now = Duration::from_micros(self.now);
         let txn = Transaction::begin(plan, now).map_err(|fault| fault.to_string())?;
-        let by_operator = matches!(confirm, Confirm::ByOperator(_));
-        let swap = Swap::new(id, txn, parts, before, after, by_operator);
+        let on_trial = confirm != Confirm::AtOnce;
+        let swap = Swap::new(id, txn, parts, before, after, on_trial);
         if let Some(process) = &mut self.process {
             process.swap = Some(swap);
         }

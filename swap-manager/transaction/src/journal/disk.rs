@@ -191,7 +191,7 @@ impl<D: Disk> Journal<D> {
             if last.set != *serving {
                 // It was taken back, and the record of that is missing.
                 Some(Record::Rollback { txn: last.txn, set: serving.clone() })
-            } else if last.by_operator && !last.confirmed {
+            } else if last.on_trial && !last.confirmed {
                 // It still serves although its window is over: the word came, its record did not.
                 Some(Record::Confirm { txn: last.txn })
             } else {

@@ -51,8 +51,8 @@ pub enum Record {
     Commit {
         /// The transaction.
         txn: u64,
-        /// Whether the operator's word is needed, so that a restart without it goes back.
-        by_operator: bool,
+        /// Whether it is on trial until its confirm record, so that a restart without that goes back.
+        on_trial: bool,
         /// The complete set, not only what changed.
         set: Set,
     },
@@ -240,8 +240,8 @@ fn write(to: &mut Encoder<&mut Vec<u8>>, record: &Record) -> Written {
                 to.str(member)?;
             }
         }
-        Record::Commit { txn, by_operator, set } => {
-            write_set(to.array(4)?.u8(2)?.u64(*txn)?.bool(*by_operator)?, set)?;
+        Record::Commit { txn, on_trial, set } => {
+            write_set(to.array(4)?.u8(2)?.u64(*txn)?.bool(*on_trial)?, set)?;
         }
         Record::Confirm { txn } => {
             to.array(2)?.u8(3)?.u64(*txn)?;
@@ -292,7 +292,7 @@ fn parse(payload: &[u8]) -> Result<Record, CborError> {
         }
         (2, 4) => Record::Commit {
             txn: from.u64()?,
-            by_operator: from.bool()?,
+            on_trial: from.bool()?,
             set: parse_set(&mut from)?,
         },
         (3, 2) => Record::Confirm { txn: from.u64()? },
@@ -395,7 +395,7 @@ mod tests {
             (any::<u64>(), proptest::collection::vec(".{0,12}", 0..4))
                 .prop_map(|(txn, members)| Record::Begin { txn, members }),
             (any::<u64>(), any::<bool>(), any_set())
-                .prop_map(|(txn, by_operator, set)| Record::Commit { txn, by_operator, set }),
+                .prop_map(|(txn, on_trial, set)| Record::Commit { txn, on_trial, set }),
             any::<u64>().prop_map(|txn| Record::Confirm { txn }),
             any::<u64>().prop_map(|txn| Record::Abort { txn }),
             (any::<u64>(), any_set()).prop_map(|(txn, set)| Record::Rollback { txn, set }),

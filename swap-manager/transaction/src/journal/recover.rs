@@ -17,8 +17,8 @@ pub struct Committed {
     pub set: Set,
     /// Whether its confirm window ended well.
     pub confirmed: bool,
-    /// Whether it needed the operator's word.
-    pub by_operator: bool,
+    /// Whether it was on trial until then.
+    pub on_trial: bool,
 }
 
 /// The facts of a journal.
@@ -69,12 +69,12 @@ impl Recovered {
                 self.last_txn = self.last_txn.max(*txn);
                 self.unfinished = Some(*txn);
             }
-            Record::Commit { txn, by_operator, set } => {
+            Record::Commit { txn, on_trial, set } => {
                 self.last_txn = self.last_txn.max(*txn);
                 self.end(*txn);
                 self.take_back(*txn);
-                let (txn, by_operator, set) = (*txn, *by_operator, set.clone());
-                self.sets.push(Committed { txn, set, confirmed: false, by_operator });
+                let (txn, on_trial, set) = (*txn, *on_trial, set.clone());
+                self.sets.push(Committed { txn, set, confirmed: false, on_trial });
                 // The starts before were those of another set.
                 self.starts_without_healthy = 0;
             }
@@ -95,7 +95,7 @@ impl Recovered {
                 // The record names the set in full; it wins where compaction has removed the older commit.
                 if self.current().is_none_or(|current| current.set != *set) {
                     let (txn, set) = (*txn, set.clone());
-                    self.sets.push(Committed { txn, set, confirmed: true, by_operator: false });
+                    self.sets.push(Committed { txn, set, confirmed: true, on_trial: false });
                 }
                 self.starts_without_healthy = 0;
             }
@@ -155,8 +155,8 @@ pub enum Why {
     Before,
     /// It is the one before, tried first because the last one starts again and again without success.
     LastCrashLoops,
-    /// It is the one before, tried first because the last one still needed the operator's word when the
-    /// process that waited for it ended: silence reverts.
+    /// It is the one before, tried first because the process ended while the last one was on trial: it may
+    /// have been what ended it, and the operator's word, where one was needed, did not come.
     LastUnconfirmed,
 }
 
@@ -164,7 +164,7 @@ pub enum Why {
 /// journal without any set.
 pub fn candidates(facts: &Recovered, policy: StartPolicy) -> Vec<Candidate> {
     let Some(last) = facts.current().cloned() else { return Vec::new() };
-    let reason = if last.by_operator && !last.confirmed {
+    let reason = if last.on_trial && !last.confirmed {
         Some(Why::LastUnconfirmed)
     } else if facts.starts_without_healthy >= policy.crash_loop_starts {
         Some(Why::LastCrashLoops)
@@ -184,9 +184,9 @@ pub fn candidates(facts: &Recovered, policy: StartPolicy) -> Vec<Candidate> {
 pub fn compacted(facts: &Recovered, keep: usize) -> Vec<Record> {
     let mut records = Vec::new();
     let from = facts.sets.len().saturating_sub(keep.max(2));
-    for Committed { txn, set, confirmed, by_operator } in &facts.sets[from..] {
-        let (txn, by_operator, set) = (*txn, *by_operator, set.clone());
-        records.push(Record::Commit { txn, by_operator, set });
+    for Committed { txn, set, confirmed, on_trial } in &facts.sets[from..] {
+        let (txn, on_trial, set) = (*txn, *on_trial, set.clone());
+        records.push(Record::Commit { txn, on_trial, set });
         if *confirmed {
             records.push(Record::Confirm { txn });
         }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     fn commit(txn: u64, version: u8) -> Record {
-        Record::Commit { txn, by_operator: false, set: set(version) }
+        Record::Commit { txn, on_trial: false, set: set(version) }
     }
 
     fn current(records: &[Record]) -> Option<Set> {
@@ -287,9 +287,9 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_without_the_operators_word_goes_back() {
+    fn a_restart_during_a_trial_goes_back() {
         let mut records =
-            vec![commit(0, 1), Record::Commit { txn: 1, by_operator: true, set: set(2) }];
+            vec![commit(0, 1), Record::Commit { txn: 1, on_trial: true, set: set(2) }];
         let first = &candidates(&recover(&records), StartPolicy::default())[0];
         assert_eq!((first.committed.txn, first.why), (0, Why::LastUnconfirmed));
         records.push(Record::Confirm { txn: 1 });
@@ -307,9 +307,9 @@ mod tests {
         let txn = 0..6u64;
         prop_oneof![
             txn.clone().prop_map(|txn| Record::Begin { txn, members: Vec::new() }),
-            (txn.clone(), any::<bool>(), 0..4u8).prop_map(|(txn, by_operator, v)| Record::Commit {
+            (txn.clone(), any::<bool>(), 0..4u8).prop_map(|(txn, on_trial, v)| Record::Commit {
                 txn,
-                by_operator,
+                on_trial,
                 set: set(v)
             }),
             txn.clone().prop_map(|txn| Record::Confirm { txn }),
