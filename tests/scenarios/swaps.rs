@@ -448,3 +448,25 @@ fn a_proxy_made_before_the_first_module_works_after_it() {
     world.must_swap("counter_v2");
     assert_eq!(worker.serve(|act| counter.add(act, 1)).unwrap().version, 2);
 }
+
+#[test]
+fn a_package_may_bring_a_component_along_where_the_host_lets_it() {
+    let echo = [("echo", Some(&world::echo_v1::S_MODULE))];
+    let world_open_to = |open: &str| {
+        let open = s_package::Pattern::parse(open).unwrap();
+        World::with(&echo, |config| config.additions = vec![open])
+    };
+    let refused = world_open_to("other.*").swap_bytes(packages::package("counter_v1"));
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("no component is named `counter`"), "{refused}");
+    let world = world_open_to("count*");
+    // What is not proven makes no component.
+    let unsigned = packages::unsigned(&packages::package("counter_v1"));
+    let refused = world.swap_bytes(unsigned).unwrap_err().to_string();
+    assert!(refused.contains("`counter`") && refused.contains("sign"), "{refused}");
+    assert!(world.runtime.component("counter").is_none());
+    world.must_swap("counter_v1");
+    assert_eq!(world.add(5).total, 5);
+    world.must_swap("counter_v2");
+    assert_eq!(world.total().total, 5, "a component like any other");
+}

@@ -1,7 +1,7 @@
 //! The handle on everything: starting, swapping, telling.
 
 use crate::execution::Execution;
-use crate::member::{Member, Source, dependencies_of, dependents_content};
+use crate::member::{Member, Source, dependencies_of, dependents_content, prove};
 use crate::request::{Item, Request, RequestFault, Versions, claims};
 use crate::status::{ComponentStatus, LetGo, RunningSwap, Status};
 use crate::surroundings::{Around, Counters, LogSink};
@@ -10,7 +10,7 @@ use s_events::Events;
 use s_loader::{Budget, LoadedModule, Loader, Origin};
 use s_package::admit::{Admitted, UsedOverride};
 use s_package::archive::Limits;
-use s_package::text::{Name, Triple};
+use s_package::text::{Name, Pattern, Triple};
 use s_package::timestamp::Timestamp;
 use s_package::trust::TrustStore;
 use s_preflight::{Description, Rehearsal, Replay};
@@ -49,6 +49,8 @@ pub struct Config {
     pub log: LogSink,
     /// How many outcomes the history keeps.
     pub history: usize,
+    /// Which components packages may add to those that the application has of itself.
+    pub additions: Vec<Pattern>,
 }
 
 impl Config {
@@ -65,6 +67,7 @@ impl Config {
                 eprintln!("{level:?} {component} {version}: {message}");
             }),
             history: 256,
+            additions: Vec::new(),
         }
     }
 }
@@ -164,6 +167,7 @@ pub(crate) struct Inner {
     pub(crate) trust: Mutex<TrustStore>,
     pub(crate) target: Triple,
     pub(crate) limits: Limits,
+    additions: Vec<Pattern>,
     pub(crate) preflight: Preflight,
     pub(crate) tables: Arc<ResidentTables>,
     events: Events,
@@ -378,6 +382,26 @@ impl Inner {
         self.publish("swap.ended", &payload);
     }
 
+    /// Makes a component that a package brings along. The package is proven before: a component stays as long
+    /// as the process, and there are not many.
+    fn welcome(
+        &self,
+        component: String,
+        source: &Source,
+        allow_downgrade: bool,
+    ) -> Result<&'static Component, RequestFault> {
+        let is_open = |name: Name| self.additions.iter().any(|pattern| pattern.matches(&name));
+        match source {
+            Source::Package { bytes, .. } if Name::parse(&component).is_ok_and(is_open) => {
+                let added = prove(self, bytes, allow_downgrade).and_then(|_| {
+                    self.runtime.add_component(&component).map_err(|error| error.to_string())
+                });
+                added.map_err(|why| RequestFault::NotAdded { component, why })
+            }
+            _ => Err(RequestFault::NoSuchComponent { component }),
+        }
+    }
+
     /// Lets go of packages that nothing needs any more.
     fn sweep(&self) {
         let set = self.set();
@@ -471,6 +495,7 @@ impl SwapManager {
             trust: Mutex::new(trust),
             target,
             limits: config.limits,
+            additions: config.additions,
             preflight: config.preflight,
             tables,
             events,
@@ -566,6 +591,10 @@ impl SwapManager {
     /// Loads and binds a whole set; nothing is bound when one of it cannot be loaded.
     fn load_set(&self, set: &Set) -> Result<(), String> {
         let inner = &self.0;
+        // Those that packages brought along: they were proven when the set was decided.
+        for name in set.keys().filter(|name| inner.runtime.component(name).is_none()) {
+            inner.runtime.add_component(name).map_err(|error| error.to_string())?;
+        }
         let mut members = Vec::new();
         for component in inner.runtime.components() {
             let name = component.name();
@@ -668,8 +697,10 @@ impl SwapManager {
                 }
                 Item::Remove(name) => (name, Source::Nothing),
             };
-            let component = inner.runtime.component(&name);
-            let component = component.ok_or(RequestFault::NoSuchComponent { component: name })?;
+            let component = match inner.runtime.component(&name) {
+                Some(known) => known,
+                None => inner.welcome(name, &source, request.allow_downgrade)?,
+            };
             sources.push((component, source));
         }
         // One swap at a time: each record names the whole set, so a second one would decide on a set that

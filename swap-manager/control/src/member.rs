@@ -17,6 +17,31 @@ use s_state::resident::RowShape;
 use s_state::schema::{Mapping, can_map};
 use std::sync::{Arc, Mutex, TryLockError};
 
+/// Proves a package, and seals its code.
+pub(crate) fn prove(
+    inner: &Inner,
+    bytes: &Arc<[u8]>,
+    allow_downgrade: bool,
+) -> Result<(Admitted, Option<Sealed>), String> {
+    let trust = lock(&inner.trust).clone();
+    let conditions = Conditions {
+        trust: &trust,
+        now: inner.today(),
+        target: &inner.target,
+        recorded_epochs: &inner.epochs(),
+        operator: allow_downgrade.then_some(Override::LocalDowngrade),
+        limits: inner.limits,
+    };
+    let mut sealed = None;
+    let admitted = admit_placed(Arc::clone(bytes), &conditions, |manifest, code| {
+        // Hashed in here, where nobody can change it any more: that hash is the one admitted.
+        let digest =
+            sealed.insert(Sealed::new(manifest.module.name.as_str(), code, None)?).digest();
+        Ok::<_, NotAdmitted>(Digest(digest.0))
+    });
+    Ok((admitted.map_err(|why| why.to_string())?, sealed))
+}
+
 /// Where a successor comes from.
 pub(crate) enum Source {
     Package { bytes: Arc<[u8]>, claims: Box<Manifest> },
@@ -280,23 +305,7 @@ impl Member {
         changing: &[String],
     ) -> Result<(), String> {
         if let Source::Package { bytes, claims } = &self.source {
-            let trust = lock(&inner.trust).clone();
-            let conditions = Conditions {
-                trust: &trust,
-                now: inner.today(),
-                target: &inner.target,
-                recorded_epochs: &inner.epochs(),
-                operator: self.allow_downgrade.then_some(Override::LocalDowngrade),
-                limits: inner.limits,
-            };
-            let mut sealed = None;
-            let admitted = admit_placed(Arc::clone(bytes), &conditions, |manifest, code| {
-                // Hashed in here, where nobody can change it any more: that hash is the one admitted.
-                let digest =
-                    sealed.insert(Sealed::new(manifest.module.name.as_str(), code, None)?).digest();
-                Ok::<_, NotAdmitted>(Digest(digest.0))
-            })
-            .map_err(|why| why.to_string())?;
+            let (admitted, sealed) = prove(inner, bytes, self.allow_downgrade)?;
             if admitted.manifest() != &**claims {
                 return Err("the package says two things about itself".into());
             }

@@ -84,6 +84,16 @@ pub enum RequestFault {
         /// The name asked for.
         component: String,
     },
+    /// The component is not one of this application's, and is not made for this package.
+    #[error(
+        "in verify: no component is named `{component}`, and none was added: {why}; nothing has changed"
+    )]
+    NotAdded {
+        /// The name.
+        component: String,
+        /// Why.
+        why: String,
+    },
     /// There is nothing to remove.
     #[error("in verify: component `{component}` has no module to remove; nothing has changed")]
     NothingToRemove {
