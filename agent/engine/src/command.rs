@@ -5,6 +5,7 @@
 
 use crate::access::{self, View, view_type};
 use crate::dispatch::{Accepted, Engine};
+use crate::pace::Patience;
 use crate::read::Reading;
 use crate::reason::Reason;
 use crate::respond::{Result, write_answers, write_error};
@@ -69,7 +70,12 @@ impl Engine {
             Ok(_) if scratch.left.is_some() => false,
             // The answer to a SET was put together before anything was changed.
             Ok(Result::Answers) if pdu.kind == PduKind::Set => true,
-            Ok(result) => self.respond(accepted, pdu, result, scratch),
+            Ok(result) => {
+                if matches!(result, Result::Error(ErrorStatus::GenErr, _)) {
+                    self.spoiled.count(scratch.patience == Patience::Avoiding);
+                }
+                self.respond(accepted, pdu, result, scratch)
+            }
         }
     }
 

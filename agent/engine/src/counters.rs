@@ -92,6 +92,30 @@ impl Requests {
     }
 }
 
+/// How many requests were spoiled by modules, not by who sent them.
+#[derive(Debug, Default)]
+pub struct Spoiled {
+    failed: AtomicU64,
+    late: AtomicU64,
+}
+
+impl Spoiled {
+    /// A call failed, or was answered with nonsense: genErr, or no answer at all.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// A module was not ready within the deadline: genErr for its bindings.
+    pub fn late(&self) -> u64 {
+        self.late.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count(&self, is_late: bool) {
+        let counter = if is_late { &self.late } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,14 +1,14 @@
 //! From a datagram to the PDU in it (RFC 3412 §4.2): the version finds the model, the model takes the
 //! message apart, and what it refuses is refused.
 
-use crate::counters::{Outcome, Requests};
+use crate::counters::{Outcome, Requests, Spoiled};
 use crate::facts::{Facts, Serving};
 use crate::limits::{DroppedNow, Limits, Taken, may_be_forged};
 use crate::notify::Notices;
 use crate::pace::Pace;
 use crate::reason::Reason;
 use crate::registry::{Found, Registry};
-use crate::scratch::Scratch;
+use crate::scratch::{Ended, Scratch};
 use crate::source::Source;
 use crate::why::{Claim, Why};
 use roles::access::AccessControlProxy;
@@ -78,6 +78,7 @@ pub struct Engine {
     pub(crate) taken: Taken,
     pub(crate) pace: Pace,
     requests: Requests,
+    pub(crate) spoiled: Spoiled,
     pub(crate) notices: Notices,
     registry: RwLock<Arc<Registry>>,
     /// The number of the registry, moved with every new one.
@@ -136,6 +137,7 @@ impl Engine {
             taken: Taken::default(),
             pace: Pace::default(),
             requests: Requests::default(),
+            spoiled: Spoiled::default(),
             notices: Notices::of(runtime),
             registry: RwLock::default(),
             registry_number: AtomicU64::new(0),
@@ -148,8 +150,8 @@ impl Engine {
         let Found { registry, resources, problems } = Found::look(runtime, act);
         self.facts.set_resources(resources);
         let serving = runtime.components().into_iter().map(Serving::of).collect();
-        for place in self.facts.set_components(serving) {
-            self.pace.is_new(place);
+        for (place, generation) in self.facts.set_components(serving) {
+            self.pace.is_new(place, generation);
         }
         *self.registry.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(registry);
         self.registry_number.fetch_add(1, Ordering::Release);
@@ -171,6 +173,11 @@ impl Engine {
         &self.requests
     }
 
+    /// What modules have spoiled.
+    pub const fn spoiled(&self) -> &Spoiled {
+        &self.spoiled
+    }
+
     /// What was dropped or made smaller because of the limits.
     pub fn dropped(&self) -> DroppedNow {
         self.taken.dropped()
@@ -182,7 +189,8 @@ impl Engine {
     }
 
     /// Answers a datagram: the answer is then in the scratch, and this says whether there is one. Where
-    /// there is none, [`Scratch::left`] says whether that is because it was left for later.
+    /// there is none, [`Scratch::left`] says whether that is because it was left for later. Where it counts, it
+    /// is followed by [`Engine::conclude`].
     pub fn answer(
         &self,
         act: &Activity,
@@ -197,7 +205,7 @@ impl Engine {
         }
         scratch.out.clear();
         scratch.elements.clear();
-        scratch.left = None;
+        (scratch.left, scratch.ended) = (None, None);
         let source = Source::of(&peer);
         let may_be_forged = may_be_forged(&peer, source);
         let may_ask = true;
@@ -237,6 +245,16 @@ impl Engine {
         match prepared {
             Ok(incoming) => self.accepted(packet, model, incoming, scratch),
             Err(error) => self.refused(packet, model, error, scratch),
+        }
+    }
+
+    /// Takes note of what became of the last datagram. A request may be answered more than once, by a thread
+    /// that waits for slow modules and at its deadline by another: it is counted for the answer that is sent.
+    pub fn conclude(&self, scratch: &mut Scratch) {
+        let Some(Ended { kind, outcome, source }) = scratch.ended.take() else { return };
+        self.requests.count(kind, outcome);
+        if let Some(source) = source {
+            self.taken.answered(&self.limits, self.facts.now(), source, scratch.out.len());
         }
     }
 
@@ -325,14 +343,11 @@ impl Engine {
                 let (request_id, request_len) = (pdu.request_id, request.len());
                 let accepted = Accepted { packet, model, incoming, request_id, request_len };
                 let answered = self.request(&accepted, &pdu, scratch);
-                if scratch.left.is_none() {
-                    let outcome = if answered { scratch.outcome } else { Outcome::Dropped };
-                    self.requests.count(pdu.kind, outcome);
-                }
-                if answered && accepted.is_unproven() {
-                    let (now, octets) = (self.facts.now(), scratch.out.len());
-                    self.taken.answered(&self.limits, now, packet.source, octets);
-                }
+                let outcome = if answered { scratch.outcome } else { Outcome::Dropped };
+                let is_charged = answered && accepted.is_unproven();
+                let source = is_charged.then_some(packet.source);
+                let ended = Ended { kind: pdu.kind, outcome, source };
+                scratch.ended = scratch.left.is_none().then_some(ended);
                 answered
             }
         };

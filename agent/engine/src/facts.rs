@@ -5,10 +5,12 @@
 
 use crate::counters::Counters;
 use crate::notify::Outlet;
+use crate::swaps::SwapLog;
 use roles::components::{self, ComponentEntry, Components};
 use roles::engine::Engine;
 use roles::notify::Transport;
 use roles::privacy::EngineTime;
+use roles::swaps::Swaps;
 use roles::varbind::VarBinds;
 use s_sdk::{Activity, Buf, CallError, Host, List, Module, Refusal, s_module};
 use std::cell::RefCell;
@@ -37,6 +39,7 @@ pub struct Facts {
     /// sysORLastChange: asked for with every GET of the system group, so nobody locks for it.
     resources_changed: AtomicU32,
     components: Mutex<Made>,
+    pub(crate) swaps: Mutex<SwapLog>,
     /// The way out for notifications, once the host has one.
     pub(crate) outlet: OnceLock<Box<dyn Outlet>>,
 }
@@ -105,6 +108,7 @@ impl Facts {
             resources: Mutex::default(),
             resources_changed: AtomicU32::new(0),
             components: Mutex::default(),
+            swaps: Mutex::default(),
             outlet: OnceLock::new(),
         })
     }
@@ -174,8 +178,8 @@ impl Facts {
 
 impl Facts {
     /// Takes over what serves where, in the order in which components were added. What serves as before
-    /// keeps the time since when it does; answers the places where something else serves.
-    pub fn set_components(&self, mut components: Vec<Serving>) -> Vec<usize> {
+    /// keeps the time since when it does; answers the places where something else serves, and its generation.
+    pub fn set_components(&self, mut components: Vec<Serving>) -> Vec<(usize, u64)> {
         let now = self.up_time();
         let mut made = self.components.lock().unwrap_or_else(PoisonError::into_inner);
         let is_shorter = components.len() < made.components.len();
@@ -184,15 +188,33 @@ impl Facts {
             let known = made.components.get(place);
             let known = known.filter(|known| known.generation == serving.generation);
             if known.is_none() {
-                changed.push(place);
+                changed.push((place, serving.generation));
             }
             serving.since = known.map_or(now, |known| known.since);
         }
-        if is_shorter || !changed.is_empty() {
+        let is_changed = is_shorter || !changed.is_empty();
+        if is_changed {
             made.last_change = now;
         }
         made.components = components;
+        drop(made);
+        if is_changed {
+            // Last: whoever sees the new revision sees the new components.
+            self.components_changed();
+        }
         changed
+    }
+
+    /// Goes over all components: number, name, whether a module serves.
+    pub(crate) fn each_component(
+        &self,
+        mut each: impl FnMut(u32, &str, bool) -> Result<(), CallError>,
+    ) -> Result<(), CallError> {
+        let made = self.components.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbered = (1..).zip(&made.components);
+        numbered.try_for_each(|(number, serving)| {
+            each(number, &serving.name, !serving.version.is_empty())
+        })
     }
 }
 
@@ -216,7 +238,7 @@ impl Module for EngineModule {
     component = "engine",
     version = "1.0.0",
     annotation = "the host's own",
-    also(Components, Transport)
+    also(Components, Swaps, Transport)
 )]
 impl Engine for EngineModule {
     fn engine_id(&self, _: &Activity, engine_id: &mut Buf) -> Result<(), CallError> {

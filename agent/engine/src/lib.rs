@@ -9,8 +9,8 @@
 //! responds: [`access`] says what the sender may see, [`registry`] which module has a name, [`read`] and
 //! [`set`] do what is asked, within what `work` allows, [`respond`] makes the answer fit. What is not answered
 //! meets `refuse`, for a [`reason`], and is found in [`why`]. [`facts`] is the engine as its modules see it,
-//! [`counters`] what it has counted, [`notify`] is about what nobody asked for, [`pace`] which modules are
-//! slow, [`scratch`] the memory that one thread reuses.
+//! [`counters`] what it has counted, [`swaps`] what was replaced, [`notify`] is about what nobody asked for,
+//! [`pace`] which modules are slow, [`scratch`] the memory that one thread reuses.
 //!
 //! Invariants: one datagram is one activity; it moves at most one discard counter; it is answered at most
 //! once; and a warmed-up thread allocates nothing for a GET.
@@ -33,6 +33,7 @@ pub mod respond;
 pub mod scratch;
 pub mod set;
 pub mod source;
+pub mod swaps;
 pub mod why;
 mod work;
 
@@ -44,4 +45,5 @@ pub use pace::{Pace, Patience, Progress, Watcher};
 pub use reason::Reason;
 pub use scratch::{Left, Scratch};
 pub use source::Source;
+pub use swaps::{Binding, SwapEnded};
 pub use why::Why;

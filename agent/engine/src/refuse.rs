@@ -8,10 +8,11 @@ use crate::reason::Reason;
 use crate::respond::write_report;
 use crate::scratch::Scratch;
 use crate::why::{Claim, Refusal};
+use roles::access::AccessErrorKind;
 use roles::error::Counter;
 use roles::message::{
-    Incoming, MessageHeader, MessageProcessing as _, MessageProcessingProxy, PduClass,
-    StateReference,
+    Incoming, MessageErrorKind, MessageHeader, MessageProcessing as _, MessageProcessingProxy,
+    PduClass, StateReference,
 };
 use roles::security::SecurityErrorKind;
 use s_sdk::Activity;
@@ -65,6 +66,9 @@ impl Engine {
             return value;
         }
         let value = counter.map_or(0, |counter| self.facts.counters().count(counter));
+        if is_failed_call(reason) {
+            self.spoiled.count(false);
+        }
         scratch.refused = Some((reason, value));
         scratch.counted = counter.map(|counter| (counter, value)).or(scratch.counted);
 
@@ -128,6 +132,16 @@ impl Engine {
                 .prepare_response_message(act, header, &scratch.elements, state, &mut scratch.out)
                 .is_ok()
     }
+}
+
+/// Whether a module could not be asked, or had no answer: nothing that a sender can bring about.
+const fn is_failed_call(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Message(MessageErrorKind::Call)
+            | Reason::Security(SecurityErrorKind::Call)
+            | Reason::Access(AccessErrorKind::Call)
+    )
 }
 
 /// Whether somebody tried to be who he is not, or could not prove who he is.

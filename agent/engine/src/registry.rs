@@ -28,10 +28,15 @@ pub struct Range {
     pub module: MibAccessProxy,
     /// Its place among the components.
     pub component: usize,
+    /// The generation that said so.
+    pub generation: u64,
     /// Where to ask from when a walk comes to this range from before it, and its module has names there,
     /// too, that are others' or were passed: a name just before the first one.
     pub entry: Option<Vec<u32>>,
 }
+
+/// Who answers, its place among the components, and the generation.
+type Owner = (MibAccessProxy, usize, u64);
 
 /// What a look at all modules found.
 #[derive(Default)]
@@ -49,10 +54,11 @@ impl Found {
     pub fn look(runtime: &'static Runtime, act: &Activity) -> Self {
         let mut found = Found::default();
         let mut subtrees: Vec<(Vec<u8>, Vec<u32>, usize)> = Vec::new();
-        let mut modules = Vec::new();
+        let mut modules: Vec<Owner> = Vec::new();
         for (place, component) in runtime.components().into_iter().enumerate() {
             let name = component.name();
             let Ok(module) = runtime.proxy::<MibAccessProxy>(name) else { continue };
+            let generation = component.current().number();
             let mut answer = VarBinds::new();
             match module.subtrees(act, &mut answer) {
                 Ok(()) => {}
@@ -79,7 +85,7 @@ impl Found {
             if module.sys_or_entries(act, &mut found.resources).is_err() {
                 found.resources.truncate(before);
             }
-            modules.push((module, place));
+            modules.push((module, place, generation));
         }
         found.registry = Registry::new(subtrees, &modules);
         found
@@ -92,21 +98,18 @@ fn is_lacking(call: u32) -> bool {
 }
 
 impl Registry {
-    fn new(
-        mut subtrees: Vec<(Vec<u8>, Vec<u32>, usize)>,
-        modules: &[(MibAccessProxy, usize)],
-    ) -> Self {
+    fn new(mut subtrees: Vec<(Vec<u8>, Vec<u32>, usize)>, modules: &[Owner]) -> Self {
         subtrees.sort();
         let mut registry = Registry::default();
         for same in subtrees.chunk_by(|a, b| a.0 == b.0) {
             let roots = same.iter().map(|(_, root, module)| (root.clone(), *module));
             let mut ranges: Vec<Range> = Vec::new();
             flat(roots, |from, to, owner| {
-                let (module, component) = modules[owner];
+                let (module, component, generation) = modules[owner];
                 let is_resumed = ranges.iter().any(|range| range.component == component);
                 let entry = is_resumed.then(|| just_before(&from));
                 let is_subtree = to == behind(&from);
-                ranges.push(Range { from, to, is_subtree, module, component, entry });
+                ranges.push(Range { from, to, is_subtree, module, component, generation, entry });
             });
             registry.contexts.push((same[0].0.clone(), ranges));
         }

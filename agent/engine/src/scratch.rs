@@ -4,10 +4,12 @@ use crate::counters::Outcome;
 use crate::pace::{Patience, Progress};
 use crate::reason::Reason;
 use crate::registry::Registry;
+use crate::source::Source;
 use roles::error::Counter;
 use roles::message::DataElements;
 use roles::varbind::VarBinds;
 use s_sdk::{Buf, List};
+use s_wire::PduKind;
 use std::sync::Arc;
 
 /// One thread's memory.
@@ -39,6 +41,8 @@ pub struct Scratch {
     pub(crate) seen: bool,
     /// It was left for later.
     pub(crate) left: Option<Left>,
+    /// What became of the last request, until that is counted.
+    pub(crate) ended: Option<Ended>,
     /// What the answer that was written last is.
     pub(crate) outcome: Outcome,
     /// How it treats slow modules.
@@ -58,6 +62,15 @@ pub struct Left {
     pub component: usize,
     /// It changes variables, so nobody can answer it while somebody else is at it.
     pub is_set: bool,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Ended {
+    pub(crate) kind: PduKind,
+    pub(crate) outcome: Outcome,
+    /// Who is charged for the answer, having proven nothing.
+    pub(crate) source: Option<Source>,
 }
 
 /// Lists of one walk.
@@ -89,6 +102,7 @@ impl Default for Scratch {
             decided: None,
             seen: false,
             left: None,
+            ended: None,
             outcome: Outcome::default(),
             patience: Patience::default(),
             awaited: Vec::new(),

@@ -354,6 +354,7 @@ mod tests {
         });
         let engine = Engine::new(runtime, facts, Limits::default(), Box::new(|_| true)).unwrap();
         let range = |name, component| Range {
+            generation: 1,
             from: vec![1],
             to: vec![2],
             is_subtree: true,

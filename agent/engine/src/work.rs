@@ -81,7 +81,7 @@ impl<'a> Work<'a> {
         call: impl FnOnce(&MibAccessProxy) -> Result<T, MibError>,
     ) -> Result<T, MibError> {
         if let Some(progress) = self.progress {
-            progress.enter(range.component);
+            progress.enter(range.component, range.generation);
         }
         let answer = if self.patience == Patience::Leaving {
             call(&range.module)
@@ -89,7 +89,7 @@ impl<'a> Work<'a> {
             let before = self.engine.facts.now();
             let answer = call(&range.module);
             let took = self.engine.facts.now().saturating_sub(before);
-            self.engine.pace.took(range.component, took);
+            self.engine.pace.took(range.component, range.generation, took);
             answer
         };
         if let Some(progress) = self.progress {

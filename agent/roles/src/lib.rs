@@ -6,8 +6,8 @@
 //! In the order in which a datagram meets them: [`message`] takes it apart, [`security`] proves where it
 //! came from with the help of [`auth`] and [`privacy`] (in v1 and v2c [`community`] does), [`access`] says
 //! what its sender may see, [`mib`] answers. [`notify`] tells others without being asked. [`engine`] is what
-//! they all may ask, [`components`] what it is made of, [`settings`] how they are configured. [`varbind`]
-//! is what they all speak of, [`wire`] how that stands in a message, [`error`] how they refuse. Each file
+//! they all may ask, [`components`] what it is made of, [`swaps`] what was replaced in it, [`settings`] how they
+//! are configured. [`varbind`] is what they all speak of, [`wire`] how that stands in a message, [`error`] how they refuse. Each file
 //! opens with the role's contract in numbered sentences; [`contract`] holds the suites that hold a module to
 //! them.
 //!
@@ -37,5 +37,6 @@ pub mod security;
 pub mod components;
 pub mod engine;
 pub mod settings;
+pub mod swaps;
 
 pub mod contract;

@@ -16,7 +16,7 @@ use roles::varbind::{PduVersion, SecurityLevel, Span, message_model, security_mo
 use s_sdk::Activity;
 use s_wire::{Flags, Part, PduKind, ScopedPduData};
 
-impl<C: Codec> V3Messages<C> {
+impl<C: Codec, S: SecurityModel> V3Messages<C, S> {
     pub(crate) fn take_apart(
         &self,
         act: &Activity,

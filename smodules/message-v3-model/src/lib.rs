@@ -37,7 +37,8 @@ use roles::message::{
     DataElements, Incoming, MessageError, MessageErrorKind, MessageHeader, StateReference,
 };
 use roles::security::{
-    SecurityData, SecurityError, SecurityErrorKind, SecurityModelProxy, SecurityStateReference,
+    SecurityData, SecurityError, SecurityErrorKind, SecurityModel, SecurityModelProxy,
+    SecurityStateReference,
 };
 use s_sdk::{Activity, Buf, CallError, Host, Plain, Refusal};
 use scratch::Pool;
@@ -49,9 +50,12 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 pub use {roles, s_sdk};
 
 /// The model. Its methods are those of [`roles::message::MessageProcessing`], contract included.
-pub struct V3Messages<C> {
+///
+/// `S` is how it reaches the security model: by its role, unless a module and the security model that it is
+/// made for have an interface of their own.
+pub struct V3Messages<C, S = SecurityModelProxy> {
     engine: EngineProxy,
-    usm: SecurityModelProxy,
+    usm: S,
     /// The engine never changes it (contract of the engine, 1), so it is asked once.
     own_engine_id: OnceLock<Box<[u8]>>,
     outstanding: Mutex<Outstanding>,
@@ -73,17 +77,27 @@ pub(crate) struct Asked {
     security: SecurityStateReference,
 }
 
+impl<C: Codec> V3Messages<C> {
+    /// A model that has sent nothing yet.
+    ///
+    /// # Errors
+    /// There is no engine to work for, no security model, or nothing random.
+    pub fn new(host: &Host) -> Result<Self, Refusal> {
+        let usm = host.lookup("security.usm");
+        Self::over(host, usm.map_err(|error| Refusal(format!("security.usm: {error}")))?)
+    }
+}
+
 #[expect(missing_docs, reason = "the behavior documents them")]
 #[expect(clippy::missing_errors_doc, reason = "the behavior's contract says which")]
-impl<C: Codec> V3Messages<C> {
-    pub fn new(host: &Host) -> Result<Self, Refusal> {
+impl<C: Codec, S: SecurityModel> V3Messages<C, S> {
+    pub fn over(host: &Host, usm: S) -> Result<Self, Refusal> {
         // A start that nobody guesses, so that answers to an earlier life of this engine fit nothing.
         let mut first = [0; 4];
         host.random(&mut first).map_err(|error| Refusal(format!("no random numbers: {error}")))?;
-        let missing = |name| move |error| Refusal(format!("{name}: {error}"));
         Ok(V3Messages {
-            engine: host.lookup("engine").map_err(missing("engine"))?,
-            usm: host.lookup("security.usm").map_err(missing("security.usm"))?,
+            engine: host.lookup("engine").map_err(|error| format!("engine: {error}"))?,
+            usm,
             own_engine_id: OnceLock::new(),
             outstanding: Mutex::new(Outstanding::beginning_with(u32::from_be_bytes(first))),
             pool: Pool::default(),
@@ -171,16 +185,20 @@ fn refused_by_security(error: SecurityError) -> MessageError {
 
 /// Makes a type that wraps a [`V3Messages`] the module `message.v3`: every method is that of the model.
 ///
-/// The options are those of `#[s_module]` beside the component, its dependency and its state.
+/// The options are those of `#[s_module]` beside the component, its dependency and its state. A module that
+/// says how it is made says on what it depends, too.
 #[macro_export]
 macro_rules! message_v3_module {
     ($module:ident, $($options:tt)*) => {
-        #[::s_sdk::s_module(
-            component = "message.v3",
-            depends("security.usm" = "^1"),
-            carries_state,
+        // What the state of the security model looks like is nobody's business but its own.
+        $crate::message_v3_module!(
+            $module as $crate::V3Messages::new,
+            depends("security.usm" = ">=1, <3"),
             $($options)*
-        )]
+        );
+    };
+    ($module:ident as $new:expr, $($options:tt)*) => {
+        #[::s_sdk::s_module(component = "message.v3", carries_state, $($options)*)]
         impl $crate::roles::message::MessageProcessing for $module {
             fn prepare_data_elements(
                 &self,
@@ -221,7 +239,7 @@ macro_rules! message_v3_module {
 
         impl $crate::s_sdk::Module for $module {
             fn init(host: $crate::s_sdk::Host) -> Result<Self, $crate::s_sdk::Refusal> {
-                $crate::V3Messages::new(&host).map($module)
+                $new(&host).map($module)
             }
         }
 

@@ -14,7 +14,7 @@ use roles::varbind::{SecurityLevel, message_model, security_model};
 use s_sdk::{Activity, Buf};
 use s_wire::{Flags, Header};
 
-impl<C: Codec> V3Messages<C> {
+impl<C: Codec, S: SecurityModel> V3Messages<C, S> {
     pub(crate) fn answer(
         &self,
         act: &Activity,

@@ -1,7 +1,8 @@
 //! What was sent and is not answered yet, and which engine answers at which address.
 //!
 //! It never sends anything again: the sender does, and gets a new msgID. Invariant: an answer is matched
-//! with one message that was sent, and a Response only if it comes from whom that message went to.
+//! with one message that was sent, and a Response only if it comes from whom that message went to; what anybody
+//! can send keeps nobody from hearing the authentic answer.
 
 use roles::varbind::SecurityLevel;
 use s_sdk::State;
@@ -146,7 +147,12 @@ impl Outstanding {
         if !fits || (&sent.domain[..], &sent.address[..]) != from {
             return None;
         }
-        let sent = self.sent.remove(&msg_id)?;
+        // Off-spec: step 11 forgets what was sent whatever Report comes. One that proves nothing is told to whoever
+        // waits, but the answer to a message that had proof may come still.
+        let is_final = !answer.is_report
+            || answer.security_level != SecurityLevel::NoAuthNoPriv
+            || sent.security_level == SecurityLevel::NoAuthNoPriv as u32;
+        let sent = if is_final { self.sent.remove(&msg_id)? } else { sent.clone() };
         if sent.engine_id != answer.engine_id {
             self.learn(sent.domain, sent.address, &sent.engine_id, answer.engine_id);
         }
@@ -196,22 +202,78 @@ impl Outstanding {
 mod tests {
     use super::*;
 
+    const HERE: Peer<'_> = (&[1, 3], &[127, 0, 0, 1, 0, 162]);
+
+    fn sent(msg_id: u32, engine_id: &[u8], security_level: SecurityLevel) -> Sent {
+        Sent {
+            msg_id,
+            send_pdu_handle: 1,
+            domain: HERE.0.to_vec(),
+            address: HERE.1.to_vec(),
+            engine_id: engine_id.to_vec(),
+            security_name: vec![],
+            security_level: security_level as u32,
+            context_engine_id: vec![],
+            context_name: vec![],
+        }
+    }
+
+    fn answer(security_level: SecurityLevel, is_report: bool) -> Proven<'static> {
+        let (security_name, context_engine_id, context_name) = (&[], &[], &[]);
+        let engine_id = b"receiver";
+        let (engine_id, security_name) = (&engine_id[..], &security_name[..]);
+        Proven {
+            engine_id,
+            security_name,
+            security_level,
+            context_engine_id,
+            context_name,
+            is_report,
+        }
+    }
+
+    #[test]
+    fn a_report_that_proves_nothing_keeps_nobody_from_hearing_the_acknowledgement() {
+        use SecurityLevel::{AuthNoPriv, AuthPriv, NoAuthNoPriv};
+        let mut outstanding = Outstanding::beginning_with(0);
+        let mut is_told = |level, by| {
+            outstanding.sent(sent(7, b"receiver", level));
+            let first = outstanding.answered(7, HERE, &answer(by, true));
+            assert_eq!(first, Some(1), "whoever waits is told");
+            outstanding.answered(7, HERE, &answer(level, false)).is_some()
+        };
+        assert!(is_told(AuthPriv, NoAuthNoPriv));
+        assert!(is_told(AuthNoPriv, NoAuthNoPriv));
+        // An authentic Report is the answer, and where nothing is proven a Response is no better.
+        assert!(!is_told(AuthPriv, AuthNoPriv));
+        assert!(!is_told(NoAuthNoPriv, NoAuthNoPriv));
+        // The acknowledgement is heard once.
+        assert_eq!(outstanding.answered(7, HERE, &answer(AuthPriv, false)), None);
+    }
+
+    #[test]
+    fn the_answer_to_a_discovery_says_who_is_there_and_a_forged_one_only_that_it_is_not_known() {
+        let mut outstanding = Outstanding::beginning_with(0);
+        let discovery = sent(1, b"", SecurityLevel::NoAuthNoPriv);
+        outstanding.sent(discovery);
+        let unproven = answer(SecurityLevel::NoAuthNoPriv, true);
+        assert_eq!(outstanding.answered(1, HERE, &unproven), Some(1));
+        assert_eq!(outstanding.engine_of(HERE), Some(&b"receiver"[..]));
+        assert_eq!(outstanding.answered(1, HERE, &unproven), None);
+        outstanding.sent(sent(2, b"receiver", SecurityLevel::AuthPriv));
+        let forged = Proven { engine_id: b"other", ..unproven };
+        assert_eq!(outstanding.answered(2, HERE, &forged), Some(1));
+        assert_eq!(outstanding.engine_of(HERE), None);
+        let proven = answer(SecurityLevel::AuthPriv, false);
+        assert_eq!(outstanding.answered(2, HERE, &proven), Some(1), "it is heard all the same");
+    }
+
     #[test]
     fn where_there_is_no_room_the_oldest_goes_though_numbers_begin_anew() {
         let mut outstanding = Outstanding::beginning_with(MOST_MSG_ID - 1);
         let mut send = || {
             let msg_id = outstanding.next_msg_id();
-            outstanding.sent(Sent {
-                msg_id,
-                send_pdu_handle: 1,
-                domain: vec![],
-                address: vec![],
-                engine_id: vec![],
-                security_name: vec![],
-                security_level: 1,
-                context_engine_id: vec![],
-                context_name: vec![],
-            });
+            outstanding.sent(sent(msg_id, b"", SecurityLevel::NoAuthNoPriv));
             msg_id
         };
         let ids: Vec<u32> = (0..MOST_SENT + 3).map(|_| send()).collect();

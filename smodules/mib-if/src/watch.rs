@@ -2,7 +2,8 @@
 //!
 //! The kernel tells of each change in turn, so that a link that went down and up again between two looks is two
 //! changes. It never reads the whole table but at first, and where the kernel had to drop some: then what is
-//! there now counts. Invariant: a turn is told, or kept until it can be told; of one interface the latest is.
+//! there now counts. Invariant: a turn is told or refused, or kept until there is room for it; of one
+//! interface the latest is.
 
 use kernel_net::Link;
 use kernel_net::link::Change;

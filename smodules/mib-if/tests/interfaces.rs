@@ -118,7 +118,7 @@ fn a_link_is_brought_where_it_is_if_the_agent_may() {
 }
 
 #[test]
-fn a_link_that_turned_during_a_swap_is_told_when_there_is_room() {
+fn a_link_that_turned_during_a_swap_is_told_when_there_is_room_and_not_again_when_it_is_refused() {
     let (runtime, control) = hosted::host();
     hosted::serve(&control, "engine", &engine::S_MODULE);
     hosted::serve(&control, "notify", &notifier::S_MODULE);
@@ -131,11 +131,13 @@ fn a_link_that_turned_during_a_swap_is_told_when_there_is_room() {
     let known = IfState { told, table_last_change: 0, stack_last_change: 0, interfaces: None, up };
     known.export(2, &mut octets).unwrap();
     let component = runtime.add_component("mib.if").unwrap();
-    let body = control.create(component, Code::linked(&mib_if::S_MODULE)).unwrap();
-    body.instance().import_state(2, &octets).unwrap();
-    let group = control.bind(&[(component, Some(body))]);
-    let soon = Instant::now() + Duration::from_secs(10);
-    control.take(soon).unwrap().flip_open(group);
+    let swap = || {
+        let body = control.create(component, Code::linked(&mib_if::S_MODULE)).unwrap();
+        body.instance().import_state(2, &octets).unwrap();
+        let group = control.bind(&[(component, Some(body))]);
+        let soon = Instant::now() + Duration::from_secs(10);
+        control.take(soon).unwrap().flip_open(group);
+    };
     let (mut worker, notifier) =
         (runtime.worker(), runtime.proxy::<NotifierProxy>("notify").unwrap());
     let mut look = || {
@@ -144,7 +146,10 @@ fn a_link_that_turned_during_a_swap_is_told_when_there_is_room() {
         let statistics = notifier.statistics(&act).unwrap();
         (statistics.dropped, statistics.accepted)
     };
+    swap();
     assert_eq!([look(), look(), look()], [(1, 0), (1, 1), (1, 1)]);
+    swap();
+    assert_eq!([look(), look()], [(2, 1), (2, 1)], "the originator said no");
 }
 
 #[test]

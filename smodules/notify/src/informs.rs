@@ -101,12 +101,15 @@ impl Waiting {
     }
 
     /// What a Report corrects; none if sending the inform again at once is of no use.
-    const fn correction(&self, counter: Option<Counter>) -> Option<u32> {
+    const fn correction(&self, counter: Option<Counter>, level: SecurityLevel) -> Option<u32> {
         match counter {
             // RFC 3414 §4: whatever the Report says, its sender is who answers there.
             _ if self.is_discovery => Some(DISCOVERED),
             Some(Counter::UnknownEngineIds) => Some(NEW_ENGINE),
-            Some(Counter::NotInTimeWindows) => Some(NEW_CLOCK),
+            // RFC 3414 §3.2 step 7 b: it is authentic, and only then was its time learnt.
+            Some(Counter::NotInTimeWindows) if !matches!(level, SecurityLevel::NoAuthNoPriv) => {
+                Some(NEW_CLOCK)
+            }
             _ => None,
         }
     }
@@ -246,7 +249,7 @@ impl Informs {
             return Answered::Nobody;
         }
         inform.reported = name;
-        match inform.correction(counter) {
+        match inform.correction(counter, security_level) {
             // Anybody can send what proves nothing (RFC 3414 §3.2 step 3 has most Reports without proof).
             None if security_level == SecurityLevel::NoAuthNoPriv => Answered::Noted,
             None => self.waiting.remove(&request_id).map_or(Answered::Nobody, Answered::Refused),
@@ -340,9 +343,11 @@ mod tests {
         informs
     }
 
+    /// A Report, proven as the RFC has it.
     fn report(informs: &mut Informs, counter: Counter) -> Answered {
+        let how = if counter == Counter::NotInTimeWindows { PROVEN } else { UNPROVEN };
         let report = Answer::Report(Some(counter), counter.name().to_owned());
-        informs.answered(7, UNPROVEN, HERE, report)
+        informs.answered(7, how, HERE, report)
     }
 
     #[test]
@@ -425,6 +430,17 @@ mod tests {
 
     #[test]
     fn a_report_that_corrects_nothing_ends_the_inform_only_if_it_is_authentic() {
+        let unproven = waiting(0).answered(
+            7,
+            UNPROVEN,
+            HERE,
+            Answer::Report(Some(Counter::NotInTimeWindows), String::new()),
+        );
+        assert_eq!(
+            unproven,
+            Answered::Noted,
+            "nobody's clock is corrected by what anybody can send"
+        );
         for counter in [Some(Counter::UnknownUserNames), Some(Counter::WrongDigests), None] {
             let mut informs = waiting(0);
             let report = || Answer::Report(counter, "it".to_owned());

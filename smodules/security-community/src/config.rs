@@ -2,8 +2,9 @@
 //!
 //! It admits nobody: [`crate::table`] is made of what is active here. Invariants: a row that was configured
 //! is `readOnly`, so nobody changes it but the next configuration; a row that came by SET stays over every
-//! configuration, and is kept over restarts unless it is `volatile`. A configured community is never shown, and
-//! nobody but the configuration says whom it stands for.
+//! configuration, and is kept over restarts unless it is `volatile`. Neither drives the other out: where both
+//! would have one index, the configured row gets another. A configured community is never shown, and nobody but
+//! the configuration says whom it stands for.
 
 use mib_kit::syntax::octets;
 use mib_kit::{
@@ -32,6 +33,9 @@ pub(crate) const STATUS: u32 = 8;
 /// What a configured row with sources shows as its snmpCommunityTransportTag: sources are networks, which
 /// no tag can say, and an empty tag would say that there are none.
 const SOURCES_TAG: &[u8] = b"configured-sources";
+
+/// The octets of a snmpCommunityIndex at most.
+const MAX_INDEX: usize = 32;
 
 /// snmpCommunityIndex.
 pub(crate) type Index = Implied<Octets>;
@@ -69,7 +73,7 @@ impl Row {
     fn new(index: &Index) -> Option<Self> {
         let Implied(Octets(index)) = index;
         let index = String::from_utf8(index.clone()).ok()?;
-        (1..=32).contains(&index.len()).then(|| Row {
+        (1..=MAX_INDEX).contains(&index.len()).then(|| Row {
             index,
             community: None,
             security_name: String::new(),
@@ -118,7 +122,7 @@ impl Row {
     fn is_from_a_set(&self) -> bool {
         self.status.is_settled(self.is_complete())
             && !self.is_configured()
-            && (1..=32).contains(&self.index.len())
+            && (1..=MAX_INDEX).contains(&self.index.len())
             && self.community.as_ref().is_none_or(|community| community.len() <= MAX_COMMUNITY)
             && self.security_name.len() <= 32
             && self.context_name.len() <= 32
@@ -140,15 +144,27 @@ impl Managed for Row {
 }
 
 impl Config {
-    /// Replaces what was configured. What came by SET stays, and wins over a row of the same index.
+    /// Replaces what was configured. What came by SET stays.
     pub(crate) fn configure(&mut self, settings: &CommunitySettings, engine_id: &[u8]) {
         self.rows.retain(|row| !row.is_configured());
         for entry in &settings.communities {
-            let row = Row::configured(entry, engine_id);
-            if self.rows.get(&row.key()).is_none() {
-                self.rows.insert(&row.key(), row);
-            }
+            self.put(Row::configured(entry, engine_id));
         }
+    }
+
+    /// Takes a configured row in, behind the index that it was given where that is taken: among those that were
+    /// configured its place stays the same, and so does which of them comes first.
+    fn put(&mut self, mut row: Row) {
+        let given = row.index.clone();
+        let mut number = 0_u32;
+        while self.rows.get(&row.key()).is_some() {
+            number += 1;
+            let behind = format!("+{number}");
+            row.index.clone_from(&given);
+            row.index.truncate(given.floor_char_boundary(MAX_INDEX - behind.len()));
+            row.index.push_str(&behind);
+        }
+        self.rows.insert(&row.key(), row);
     }
 
     /// What was configured.
@@ -191,12 +207,14 @@ impl Config {
     pub(crate) fn restore(&mut self, kept: Kept, engine_id: &[u8]) -> bool {
         let possible = kept.rows.iter().all(Row::is_from_a_set);
         if possible {
-            self.rows.retain(Row::is_configured);
+            let configured = self.configured();
+            self.rows.retain(|_| false);
             for mut row in kept.rows {
                 // The engine may have got another name since; its rows are its own still.
                 row.engine_id = engine_id.to_vec();
                 self.rows.insert(&row.key(), row);
             }
+            self.configure(&configured, engine_id);
         }
         possible
     }

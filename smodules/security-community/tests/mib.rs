@@ -218,6 +218,47 @@ fn nobody_takes_a_configured_community_over() {
 }
 
 #[test]
+fn a_row_that_came_by_set_hides_no_configured_community_of_the_same_index() {
+    let table = Table::new();
+    let configure = |communities: &[(&str, &str)]| {
+        let proxy: SettingsProxy = table.runtime.proxy(COMPONENT).unwrap();
+        let mut worker = table.runtime.worker();
+        let act = worker.activity();
+        assert_eq!(proxy.apply(&act, &settings(communities), &mut Buf::new()), Ok(0));
+    };
+    let long = "x".repeat(32);
+    configure(&[]);
+    for index in ["b", "b+1", &long] {
+        table.add(index).unwrap();
+        table.set(&[(cell(NAME, index), Octets(&[b"of ", index.as_bytes()].concat()))]).unwrap();
+    }
+    // The configuration gives indexes that it finds taken, and before that what is kept finds some taken.
+    let (mut worker, mut saved) = (table.runtime.worker(), Buf::new());
+    table.kept.save(&worker.activity(), &mut saved).unwrap();
+    for is_restart in [false, true] {
+        if is_restart {
+            for index in ["b", "b+1", &long] {
+                table.set(&[(cell(STATUS, index), Integer(6))]).unwrap();
+            }
+        }
+        configure(&[("a", "one"), ("b", "two"), ("c", "three"), (&long, "four")]);
+        if is_restart {
+            assert_eq!(table.get(STORAGE, "b"), "Integer(5)");
+            assert_eq!(table.kept.restore(&worker.activity(), &saved), Ok(true));
+        }
+        for (community, name) in [("a", "one/"), ("b", "two/"), ("c", "three/"), (&long, "four/")] {
+            assert_eq!(table.admits(community.as_bytes()).as_deref(), Some(name), "{is_restart}");
+        }
+        for index in ["b", "b+1", &long] {
+            let community = [b"of ", index.as_bytes()].concat();
+            assert_eq!(table.admits(&community).as_deref(), Some("operator/bridge"));
+            assert_eq!(table.get(STORAGE, index), "Integer(3)");
+        }
+        assert_eq!(table.get(STORAGE, "b+2"), "Integer(5)");
+    }
+}
+
+#[test]
 fn what_came_by_set_outlasts_restarts_and_swaps() {
     let table = Table::new();
     let revision = |table: &Table| {

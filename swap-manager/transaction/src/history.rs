@@ -56,23 +56,23 @@ impl PhaseEvent {
     }
 }
 
-/// The last outcomes, oldest first; serialises to a JSON list.
+/// The last outcomes, each with what their keeper knows of it beside, oldest first; serialises to a JSON list.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
-pub struct History {
-    outcomes: VecDeque<Outcome>,
+pub struct History<T = Outcome> {
+    outcomes: VecDeque<T>,
     #[serde(skip)]
     room: usize,
 }
 
-impl History {
+impl<T> History<T> {
     /// A ring of `room` outcomes.
     pub fn new(room: usize) -> Self {
         Self { outcomes: VecDeque::new(), room }
     }
 
     /// Keeps an outcome, at the price of the oldest.
-    pub fn keep(&mut self, outcome: Outcome) {
+    pub fn keep(&mut self, outcome: T) {
         self.outcomes.push_back(outcome);
         while self.outcomes.len() > self.room {
             self.outcomes.pop_front();
@@ -80,7 +80,7 @@ impl History {
     }
 
     /// Oldest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Outcome> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.outcomes.iter()
     }
 }

@@ -152,6 +152,7 @@ impl Thread {
         let peer = Peer { domain: UDP, address: from };
         scratch.begin();
         let answered = worker.serve(|act| engine.answer(act, peer, datagram, scratch));
+        engine.conclude(scratch);
         answered.then(|| self.scratch.answer())
     }
 
@@ -160,6 +161,7 @@ impl Thread {
         let Thread { engine, worker, scratch } = self;
         let peer = Peer { domain: UDP, address: from };
         let answered = worker.serve(|act| engine.answer(act, peer, datagram, scratch));
+        engine.conclude(scratch);
         answered.then(|| self.scratch.answer())
     }
 }

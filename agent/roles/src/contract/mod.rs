@@ -16,6 +16,7 @@ pub mod notify;
 pub mod privacy;
 pub mod security;
 pub mod settings;
+pub mod swaps;
 
 use s_sdk::Activity;
 use std::fmt;

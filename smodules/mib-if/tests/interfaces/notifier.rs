@@ -1,4 +1,4 @@
-//! An originator of notifications without room for the first one. It sends nothing.
+//! An originator of notifications without room for the first one, which refuses the third. It sends nothing.
 
 use roles::message::MessageHeader;
 use roles::notify::{Notifier, Statistics};
@@ -21,12 +21,16 @@ impl Notifier for TestNotifier {
         _bindings: &VarBinds,
     ) -> Result<(), CallError> {
         let mut statistics = self.0.lock().unwrap();
-        if statistics.dropped == 0 {
-            statistics.dropped = 1;
-            return Err(CallError::new(CallErrorKind::Full));
-        }
-        statistics.accepted += 1;
-        Ok(())
+        let error = match (statistics.dropped, statistics.accepted) {
+            (0, 0) => CallErrorKind::Full,
+            (1, 1) => CallErrorKind::Refused,
+            _ => {
+                statistics.accepted += 1;
+                return Ok(());
+            }
+        };
+        statistics.dropped += 1;
+        Err(CallError::new(error))
     }
 
     fn answered(

@@ -123,9 +123,15 @@ pub struct Cut {
 /// Bytes that must not be cut, because they are whole and not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScanFault {
-    /// The file is something else, or a journal of a newer format.
-    #[error("not a journal of this format; it was left untouched, move it away to start anew")]
+    /// The file is something else.
+    #[error("not a journal; it was left untouched, move it away to start anew")]
     NotAJournal,
+    /// A journal of a later format.
+    #[error(
+        "the journal has format {0}, and this version knows {format}; a newer version wrote it: run that",
+        format = HEADER[7]
+    )]
+    Newer(u8),
     /// The checksum holds, the content is unknown.
     #[error(
         "the record at byte {at} is whole but unknown ({why}); a newer version wrote it: run that"
@@ -181,8 +187,10 @@ pub fn scan(bytes: &[u8]) -> Result<Scan, ScanFault> {
         }
         return Err(ScanFault::NotAJournal);
     }
-    if !bytes.starts_with(HEADER) {
-        return Err(ScanFault::NotAJournal);
+    match bytes.strip_prefix(&HEADER[..7]) {
+        Some([format, ..]) if *format == HEADER[7] => {}
+        Some([format, ..]) if *format > HEADER[7] => return Err(ScanFault::Newer(*format)),
+        _ => return Err(ScanFault::NotAJournal),
     }
     let mut records = Vec::new();
     let mut at = HEADER.len();
@@ -290,11 +298,9 @@ fn parse(payload: &[u8]) -> Result<Record, CborError> {
             let members = (0..count).map(|_| from.str().map(str::to_owned));
             Record::Begin { txn, members: members.collect::<Result<_, _>>()? }
         }
-        (2, 4) => Record::Commit {
-            txn: from.u64()?,
-            on_trial: from.bool()?,
-            set: parse_set(&mut from)?,
-        },
+        (2, 4) => {
+            Record::Commit { txn: from.u64()?, on_trial: from.bool()?, set: parse_set(&mut from)? }
+        }
         (3, 2) => Record::Confirm { txn: from.u64()? },
         (4, 2) => Record::Abort { txn: from.u64()? },
         (5, 3) => Record::Rollback { txn: from.u64()?, set: parse_set(&mut from)? },
@@ -485,7 +491,8 @@ mod tests {
     #[test]
     fn another_file_or_a_newer_format_is_left_alone() {
         assert_eq!(scan(b"#!/bin/sh\n"), Err(ScanFault::NotAJournal));
-        assert_eq!(scan(b"S-JRNL\0\x02"), Err(ScanFault::NotAJournal));
+        assert_eq!(scan(b"S-JRNL\0\x02"), Err(ScanFault::Newer(2)));
+        assert_eq!(scan(b"S-JRNL\0\0"), Err(ScanFault::NotAJournal));
         assert_eq!(scan(&HEADER[..5]).unwrap().sound, 0);
     }
 
