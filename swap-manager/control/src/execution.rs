@@ -28,6 +28,7 @@ pub(crate) struct Execution {
     pub(crate) inner: Arc<Inner>,
     pub(crate) txn: u64,
     pub(crate) components: Vec<String>,
+    pub(crate) operator: Option<String>,
     /// The versions that come, in the order of the components.
     comes: Vec<Option<String>>,
     /// The successors' generations once they serve, else 0: looked at without a member's lock.
@@ -100,14 +101,15 @@ fn samples(inner: &Inner, manifest: &Manifest) -> Vec<ResidentSample> {
     manifest.module.resident_tables.iter().filter_map(sample).collect()
 }
 
-/// Leads a successor through its life in a confined child, with a copy of the real state.
+/// Leads a successor through its life in a confined child, with a copy of the real state; answers what an
+/// operator should know of it.
 pub(crate) fn rehearse(
     inner: &Inner,
     rehearsal: &s_preflight::Rehearsal,
     sealed: &s_loader::Sealed,
     admitted: &s_package::admit::Admitted,
     predecessor: Option<&Body>,
-) -> Result<(), String> {
+) -> Result<Vec<String>, String> {
     let state = match (&admitted.manifest().module.state, predecessor) {
         (Some(state), Some(predecessor)) => crate::member::copy_of_state(predecessor, state)?,
         _ => None,
@@ -120,16 +122,8 @@ pub(crate) fn rehearse(
         residents: samples(inner, admitted.manifest()),
     };
     let report = rehearsal.rehearse(sealed, &request).map_err(|error| error.to_string())?;
-    for warning in &report.warnings {
-        inner.warn(admitted.manifest().module.component.as_str(), warning);
-    }
-    if let Some(reason) = &report.would_pin {
-        inner.warn(
-            admitted.manifest().module.component.as_str(),
-            &format!("will stay loaded when it is replaced: {reason}"),
-        );
-    }
-    Ok(())
+    let pins = report.would_pin.map(|why| format!("will stay loaded when it is replaced: {why}"));
+    Ok(report.warnings.into_iter().chain(pins).collect())
 }
 
 impl Execution {
@@ -138,6 +132,7 @@ impl Execution {
         plan: Plan,
         members: Vec<Member>,
         after: Versions,
+        operator: Option<String>,
     ) -> Result<Arc<Self>, s_transaction::PlanFault> {
         let set_before = inner.set();
         let txn = plan.id;
@@ -149,6 +144,7 @@ impl Execution {
         Ok(Arc::new(Execution {
             components: members.iter().map(|member| member.component.name().to_owned()).collect(),
             comes: members.iter().map(|member| member.source.version()).collect(),
+            operator,
             generations: members.iter().map(|_| AtomicU64::new(0)).collect(),
             patience,
             predecessors: members.iter().map(|member| Arc::clone(&member.predecessor)).collect(),
@@ -343,6 +339,9 @@ impl Execution {
                 let mut member = self.member(m)?;
                 member.verify(inner, &self.after, &self.components)?;
                 if let Some(admitted) = &member.admitted {
+                    if let Some(used) = admitted.used_override() {
+                        inner.announce_override(member.component.name(), used);
+                    }
                     lock(&self.packages).insert(m, Digest(admitted.digest().0));
                 }
                 Ok(())

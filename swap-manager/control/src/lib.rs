@@ -7,22 +7,28 @@
 //! What this crate never does: decide the order of a swap (the transaction does), run a module's code
 //! before its rehearsal, or leave a gate closed beyond its deadline, whatever a module does.
 //!
-//! In the order a package meets them: [`order`] (a swap written down), [`request`] (what is asked, and what it would change),
-//! `execution` (one running swap), `member` (one component in it), `timing` (the deadlines and the
-//! troubles of all running swaps), [`status`] (what is told to operators); `surroundings` is what modules
+//! In the order a package meets them: [`order`] (a swap written down), [`request`] (what is asked, and what it
+//! would change), [`preview`] (what a swap would do), `execution` (one running swap), `member` (one component in
+//! it), `timing` (the deadlines and the troubles of all running swaps), [`status`] (what is told to operators),
+//! [`kept`] (the versions to go back to), [`carried`] (a look at a module's state); `surroundings` is what modules
 //! get from the host.
 
+pub mod carried;
 mod execution;
 mod facts;
+pub mod kept;
 mod manager;
 mod member;
 pub mod order;
+pub mod preview;
 pub mod request;
 pub mod status;
 mod surroundings;
 mod timing;
 
 pub use facts::facts;
-pub use manager::{Config, Preflight, StartError, Started, SwapError, SwapManager, Ticket};
+pub use manager::{
+    Config, Preflight, StartError, Started, SwapError, SwapManager, Ticket, TrustError,
+};
 pub use request::{Item, Request, RequestFault};
 pub use surroundings::LogSink;

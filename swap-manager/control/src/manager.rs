@@ -3,7 +3,7 @@
 use crate::execution::Execution;
 use crate::member::{Member, Source, dependencies_of, dependents_content, prove};
 use crate::request::{Item, Request, RequestFault, Versions, claims};
-use crate::status::{ComponentStatus, LetGo, RunningSwap, Status};
+use crate::status::{ComponentStatus, LetGo, Past, RunningSwap, Status};
 use crate::surroundings::{Around, Counters, LogSink};
 use crate::timing::{self, Running};
 use s_events::Events;
@@ -24,7 +24,7 @@ use s_state::resident::ResidentTables;
 use s_tasks::{TaskError, Tasks};
 use s_transaction::journal::{Bound, Candidate, Digest, Set};
 use s_transaction::{
-    Control, History, Member as Planned, Outcome, PhaseEvent, Plan, Refusal, Trouble,
+    Control, History, Member as Planned, Outcome, Phase, PhaseEvent, Plan, Refusal, Trouble,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -148,7 +148,10 @@ pub enum TrustError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Started {
     /// The modules that are part of the host.
-    FactorySet,
+    FactorySet {
+        /// What went wrong with recorded sets; empty at the first start.
+        failed: Vec<String>,
+    },
     /// A recorded set, and why it was the one.
     Recorded {
         /// The transaction that decided it.
@@ -174,10 +177,10 @@ pub(crate) struct Inner {
     tasks: Arc<Tasks>,
     counters: Counters,
     log: LogSink,
-    repository: Mutex<Repository>,
+    pub(crate) repository: Mutex<Repository>,
     running: Running,
-    history: Mutex<History>,
-    factory: Mutex<BTreeMap<String, &'static ModuleDescriptor>>,
+    history: Mutex<History<Past>>,
+    pub(crate) factory: Mutex<BTreeMap<String, &'static ModuleDescriptor>>,
     /// The loaded module behind each component, beside the instance that the component binds.
     modules: Mutex<BTreeMap<String, Arc<LoadedModule>>>,
     replays: Mutex<BTreeMap<String, Vec<Replay>>>,
@@ -370,8 +373,13 @@ impl Inner {
         *lock(&self.serving) = execution.serving_after(outcome);
         // Before another swap may begin: its packages are in no set yet.
         self.sweep();
+        // In this order: whoever looks for a swap finds it running, or ended, and never nowhere.
+        lock(&self.history).keep(Past {
+            outcome: outcome.clone(),
+            operator: execution.operator.clone(),
+            at: self.today(),
+        });
         lock(&self.running).retain(|running| !Arc::ptr_eq(running, execution));
-        lock(&self.history).keep(outcome.clone());
         let level = if committed { Level::Info } else { Level::Warning };
         (self.log)(level, "swap-manager", "", &outcome.to_string());
         let payload = Value::from(BTreeMap::from([
@@ -382,6 +390,12 @@ impl Inner {
         self.publish("swap.ended", &payload);
     }
 
+    /// Whether a package may bring this component along.
+    pub(crate) fn may_be_added(&self, component: &str) -> bool {
+        let is_open = |name: Name| self.additions.iter().any(|pattern| pattern.matches(&name));
+        Name::parse(component).is_ok_and(is_open)
+    }
+
     /// Makes a component that a package brings along. The package is proven before: a component stays as long
     /// as the process, and there are not many.
     fn welcome(
@@ -390,9 +404,8 @@ impl Inner {
         source: &Source,
         allow_downgrade: bool,
     ) -> Result<&'static Component, RequestFault> {
-        let is_open = |name: Name| self.additions.iter().any(|pattern| pattern.matches(&name));
         match source {
-            Source::Package { bytes, .. } if Name::parse(&component).is_ok_and(is_open) => {
+            Source::Package { bytes, .. } if self.may_be_added(&component) => {
                 let added = prove(self, bytes, allow_downgrade).and_then(|_| {
                     self.runtime.add_component(&component).map_err(|error| error.to_string())
                 });
@@ -428,9 +441,34 @@ fn kept_trust(repository: &Repository) -> Option<Digest> {
     Digest::parse(repository.recovered().trust.as_ref()?)
 }
 
+/// The members of a swap that brings these.
+pub(crate) fn members(
+    sources: Vec<(&'static Component, Source)>,
+    allow_downgrade: bool,
+) -> Vec<Member> {
+    let member = |(component, source)| Member::new(component, source, allow_downgrade);
+    sources.into_iter().map(member).collect()
+}
+
+/// What changes for each member.
+pub(crate) fn planned(members: &[Member]) -> Result<Vec<Planned>, RequestFault> {
+    let planned = |member: &Member| {
+        let from = member.predecessor.body().map(|body| body.version().to_owned());
+        let component = member.component.name().to_owned();
+        let change = match (from, member.source.version()) {
+            (None, Some(to)) => s_transaction::Change::Add { to },
+            (Some(from), Some(to)) => s_transaction::Change::Replace { from, to },
+            (Some(from), None) => s_transaction::Change::Remove { from },
+            (None, None) => return Err(RequestFault::NothingToRemove { component }),
+        };
+        Ok(Planned { component, change, gated: member.is_gated() })
+    };
+    members.iter().map(planned).collect()
+}
+
 /// The swap manager of one S-application.
 #[derive(Clone)]
-pub struct SwapManager(Arc<Inner>);
+pub struct SwapManager(pub(crate) Arc<Inner>);
 
 /// A swap that was begun.
 pub struct Ticket(Arc<Execution>);
@@ -439,6 +477,11 @@ impl Ticket {
     /// Its number.
     pub fn txn(&self) -> u64 {
         self.0.txn
+    }
+
+    /// What it changes.
+    pub fn components(&self) -> &[String] {
+        &self.0.components
     }
 
     /// Waits for its end.
@@ -452,7 +495,7 @@ impl Ticket {
     }
 
     /// The phase it is in.
-    pub fn phase(&self) -> Option<s_transaction::Phase> {
+    pub fn phase(&self) -> Option<Phase> {
         self.0.phase()
     }
 }
@@ -572,7 +615,7 @@ impl SwapManager {
             inner.warn("swap-manager", &format!("{why}; the factory set serves"));
         }
         lock(&inner.repository).record_first_set(set)?;
-        Ok(Started::FactorySet)
+        Ok(Started::FactorySet { failed })
     }
 
     fn say_start(&self, candidate: &Candidate, failed: &[String]) {
@@ -682,8 +725,48 @@ impl SwapManager {
     /// The request is no plan, or another swap runs.
     pub fn begin(&self, request: Request) -> Result<Ticket, SwapError> {
         let inner = &self.0;
+        let sources = self.sources(request.items, request.allow_downgrade)?;
+        // One swap at a time: each record names the whole set, so a second one would decide on a set that
+        // the first may yet take back. From this look to the entry of this swap nobody else may enter, and
+        // what serves now stays what it is.
+        let mut running = lock(&inner.running);
+        if let Some(other) = running.first() {
+            let txn = other.txn;
+            let busy = SwapError::Busy {
+                txn,
+                components: other.components.join(", "),
+                phase: other.phase().map_or("ended", |phase| phase.name()).to_owned(),
+            };
+            drop(running);
+            let payload = BTreeMap::from([("txn".to_owned(), Value::U64(txn))]);
+            inner.publish("swap.refused", &Value::from(payload));
+            return Err(busy);
+        }
+        let members = members(sources, request.allow_downgrade);
+        let planned = planned(&members)?;
+        let after = self.versions_after(&members);
+        self.nobody_needs_what_goes(&members, &after)?;
+        let id = lock(&inner.repository).next_txn();
+        let plan =
+            Plan { id, members: planned, deadlines: request.deadlines, confirm: request.confirm };
+        let execution = Execution::new(Arc::clone(inner), plan, members, after, request.operator)
+            .map_err(RequestFault::Plan)?;
+        running.push(Arc::clone(&execution));
+        drop(running);
+        // Not on this thread: a module that hangs must not keep who asked from giving the swap up.
+        execution.take_over();
+        Ok(Ticket(execution))
+    }
+
+    /// The component of each item, and what would come there.
+    pub(crate) fn sources(
+        &self,
+        items: Vec<Item>,
+        allow_downgrade: bool,
+    ) -> Result<Vec<(&'static Component, Source)>, RequestFault> {
+        let inner = &self.0;
         let mut sources = Vec::new();
-        for (i, item) in request.items.into_iter().enumerate() {
+        for (i, item) in items.into_iter().enumerate() {
             let (name, source) = match item {
                 Item::Package(bytes) => {
                     let claims = claims(i, &bytes, &inner.limits)?;
@@ -699,56 +782,29 @@ impl SwapManager {
             };
             let component = match inner.runtime.component(&name) {
                 Some(known) => known,
-                None => inner.welcome(name, &source, request.allow_downgrade)?,
+                None => inner.welcome(name, &source, allow_downgrade)?,
             };
             sources.push((component, source));
         }
-        // One swap at a time: each record names the whole set, so a second one would decide on a set that
-        // the first may yet take back. From this look to the entry of this swap nobody else may enter, and
-        // what serves now stays what it is.
-        let mut running = lock(&inner.running);
-        if let Some(other) = running.first() {
-            return Err(SwapError::Busy {
-                txn: other.txn,
-                components: other.components.join(", "),
-                phase: other.phase().map_or("ended", |phase| phase.name()).to_owned(),
-            });
-        }
-        let member = |(component, source)| Member::new(component, source, request.allow_downgrade);
-        let members: Vec<Member> = sources.into_iter().map(member).collect();
-        let mut planned = Vec::new();
-        for member in &members {
-            let from = member.predecessor.body().map(|body| body.version().to_owned());
-            let component = member.component.name().to_owned();
-            let change = match (from, member.source.version()) {
-                (None, Some(to)) => s_transaction::Change::Add { to },
-                (Some(from), Some(to)) => s_transaction::Change::Replace { from, to },
-                (Some(from), None) => s_transaction::Change::Remove { from },
-                (None, None) => return Err(RequestFault::NothingToRemove { component }.into()),
-            };
-            planned.push(Planned { component, change, gated: member.is_gated() });
-        }
-        let after = self.versions_after(&members);
-        // Nothing is verified for a component that only loses its module, so whoever needs it is asked here.
+        Ok(sources)
+    }
+
+    /// Nothing is verified for a component that only loses its module, so whoever needs it is asked here.
+    pub(crate) fn nobody_needs_what_goes(
+        &self,
+        members: &[Member],
+        after: &Versions,
+    ) -> Result<(), RequestFault> {
         let changing: Vec<String> =
             members.iter().map(|member| member.component.name().to_owned()).collect();
         for member in members.iter().filter(|member| matches!(member.source, Source::Nothing)) {
-            dependents_content(inner, member.component.name(), &after, &changing)
+            dependents_content(&self.0, member.component.name(), after, &changing)
                 .map_err(|why| RequestFault::StillNeeded { why })?;
         }
-        let id = lock(&inner.repository).next_txn();
-        let plan =
-            Plan { id, members: planned, deadlines: request.deadlines, confirm: request.confirm };
-        let execution =
-            Execution::new(Arc::clone(inner), plan, members, after).map_err(RequestFault::Plan)?;
-        running.push(Arc::clone(&execution));
-        drop(running);
-        // Not on this thread: a module that hangs must not keep who asked from giving the swap up.
-        execution.take_over();
-        Ok(Ticket(execution))
+        Ok(())
     }
 
-    fn versions_after(&self, members: &[Member]) -> Versions {
+    pub(crate) fn versions_after(&self, members: &[Member]) -> Versions {
         let mut versions = Versions::new();
         for component in self.0.runtime.components() {
             if let Some(body) = component.current().body()
@@ -842,6 +898,18 @@ impl SwapManager {
         }
     }
 
+    /// The swap whose confirm window is open.
+    pub fn on_trial(&self) -> Option<RunningSwap> {
+        let running = lock(&self.0.running);
+        let swap = running.iter().find(|swap| swap.phase() == Some(Phase::Confirm))?;
+        Some(RunningSwap {
+            txn: swap.txn,
+            phase: Some(Phase::Confirm.name()),
+            components: swap.components.clone(),
+            operator: swap.operator.clone(),
+        })
+    }
+
     /// Calls to repeat in the rehearsals of a component's successors.
     pub fn set_replays(&self, component: &str, replays: Vec<Replay>) {
         lock(&self.0.replays).insert(component.to_owned(), replays);
@@ -869,6 +937,11 @@ impl SwapManager {
 
     /// The outcomes of the last swaps, oldest first.
     pub fn history(&self) -> Vec<Outcome> {
+        lock(&self.0.history).iter().map(|past| past.outcome.clone()).collect()
+    }
+
+    /// The last swaps with who asked for them and when they ended, oldest first.
+    pub fn past(&self) -> Vec<Past> {
         lock(&self.0.history).iter().cloned().collect()
     }
 
@@ -896,12 +969,16 @@ impl SwapManager {
         let component = |component: &&'static Component| {
             let current = component.current();
             let body = current.body();
-            let module = modules.get(component.name());
+            let descriptor = body.map(|body| body.code().descriptor());
+            // On trial the module before is still the one that is kept: what is said is of the one that serves.
+            let module = modules
+                .get(component.name())
+                .filter(|module| descriptor.is_some_and(|d| std::ptr::eq(d, module.descriptor())));
             ComponentStatus {
                 name: component.name().to_owned(),
                 version: body.map(|body| body.version().to_owned()),
-                annotation: module.map(|module| module.annotation().to_owned()),
-                module: module.map(|module| module.name().to_owned()),
+                annotation: descriptor.map(|d| d.annotation.as_str().to_owned()),
+                module: descriptor.map(|d| d.name.as_str().to_owned()),
                 origin: module.map(|module| module.origin().to_string()),
                 generation: current.number(),
                 predecessor: component
@@ -924,6 +1001,7 @@ impl SwapManager {
                     txn: swap.txn,
                     phase: swap.phase().map(|phase| phase.name()),
                     components: swap.components.clone(),
+                    operator: swap.operator.clone(),
                 })
                 .collect(),
             pinned: inner.loader.pinned().iter().map(ToString::to_string).collect(),

@@ -248,7 +248,7 @@ pub(crate) struct Member {
     pub(crate) allow_downgrade: bool,
     pub(crate) predecessor: Arc<Predecessor>,
     pub(crate) admitted: Option<Admitted>,
-    sealed: Option<Sealed>,
+    pub(crate) sealed: Option<Sealed>,
     pub(crate) module: Option<Arc<LoadedModule>>,
     pub(crate) successor: Option<Arc<Body>>,
     mapping: Option<Mapping>,
@@ -308,9 +308,6 @@ impl Member {
             let (admitted, sealed) = prove(inner, bytes, self.allow_downgrade)?;
             if admitted.manifest() != &**claims {
                 return Err("the package says two things about itself".into());
-            }
-            if let Some(used) = admitted.used_override() {
-                inner.announce_override(self.component.name(), used);
             }
             (self.admitted, self.sealed) = (Some(admitted), sealed);
         }
@@ -414,13 +411,15 @@ impl Member {
         if let (Preflight::On(rehearsal), Some(sealed), Some(admitted)) =
             (&inner.preflight, &self.sealed, &self.admitted)
         {
-            crate::execution::rehearse(
+            let predecessor = self.predecessor.body();
+            let warnings = crate::execution::rehearse(
                 inner,
                 rehearsal,
                 sealed,
                 admitted,
-                self.predecessor.body().as_deref(),
+                predecessor.as_deref(),
             )?;
+            warnings.iter().for_each(|warning| inner.warn(self.component.name(), warning));
         }
         self.load_live(inner)
     }

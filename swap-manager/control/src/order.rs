@@ -150,6 +150,7 @@ impl Order {
             confirm: self.confirm()?,
             deadlines: self.deadlines()?,
             allow_downgrade: self.allow_downgrade,
+            operator: None,
         })
     }
 }

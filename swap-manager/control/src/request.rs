@@ -21,6 +21,8 @@ pub struct Request {
     pub deadlines: Deadlines,
     /// Admit packages below the recorded security epoch. Only a local operator may say so.
     pub allow_downgrade: bool,
+    /// Who asks, for the status and the history.
+    pub operator: Option<String>,
 }
 
 impl Request {
@@ -31,6 +33,7 @@ impl Request {
             confirm: Confirm::AtOnce,
             deadlines: Deadlines::default(),
             allow_downgrade: false,
+            operator: None,
         }
     }
 
@@ -43,6 +46,13 @@ impl Request {
     #[must_use]
     pub fn with_confirm(mut self, confirm: Confirm) -> Self {
         self.confirm = confirm;
+        self
+    }
+
+    /// The same request in somebody's name.
+    #[must_use]
+    pub fn by(mut self, operator: impl Into<String>) -> Self {
+        self.operator = Some(operator.into());
         self
     }
 

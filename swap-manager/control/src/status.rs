@@ -1,5 +1,7 @@
 //! What operators are told about the application as it is now.
 
+use s_package::timestamp::Timestamp;
+use s_transaction::Outcome;
 use serde::Serialize;
 
 /// The whole picture.
@@ -26,7 +28,7 @@ pub struct ComponentStatus {
     pub annotation: Option<String>,
     /// The module's name.
     pub module: Option<String>,
-    /// Where its code is: `sha256:…` or `linked`.
+    /// Where its code is: `sha256:…` or `linked`; not known while a swap that brought it is on trial.
     pub origin: Option<String>,
     /// The generation.
     pub generation: u64,
@@ -49,6 +51,20 @@ pub struct RunningSwap {
     pub phase: Option<&'static str>,
     /// What it changes.
     pub components: Vec<String>,
+    /// Who asked for it.
+    pub operator: Option<String>,
+}
+
+/// A swap that has ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Past {
+    /// How.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Who asked for it.
+    pub operator: Option<String>,
+    /// When it ended.
+    pub at: Timestamp,
 }
 
 /// A module that was let go of.
