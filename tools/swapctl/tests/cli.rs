@@ -466,24 +466,16 @@ fn exit_codes_tell_refusal_usage_and_system_apart() {
 fn help_completions_and_manual_cover_every_command() {
     let desk = Desk(TempDir::new().unwrap());
     let help = desk.ok(&["--help"]);
-    for word in [
-        "Exit codes:",
-        "keygen",
-        "pack",
-        "sign",
-        "inspect",
-        "verify",
-        "trust",
-        "completions",
-        "man",
-    ] {
+    let commands = "keygen pack sign inspect verify trust plan push confirm abort rollback status history \
+        versions describe state invoke events why doctor top script shell completions man";
+    for word in commands.split(' ').chain(["Exit codes:", "rolled back", "busy"]) {
         assert!(help.contains(word), "{word}");
     }
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         assert!(desk.ok(&["completions", shell]).contains("set-threshold"), "{shell}");
     }
     desk.ok(&["man", "man1"]);
-    for page in ["swapctl.1", "swapctl-pack.1", "swapctl-trust-add-key.1"] {
+    for page in ["swapctl.1", "swapctl-pack.1", "swapctl-push.1", "swapctl-trust-add-key.1"] {
         assert!(desk.path("man1").join(page).exists(), "{page}");
     }
     assert!(String::from_utf8(desk.read("man1/swapctl.1")).unwrap().contains("Exit codes"));

@@ -105,6 +105,10 @@ enum Bench {
     ///
     /// Both are started by the bench on ports of their own; a running snmpd is left alone.
     Agent(BenchOptions),
+    /// A thousand swaps of random modules under load: what is lost, what waits, and for how long.
+    ///
+    /// Beside it an snmpd of its own is started again under the same load.
+    Live(BenchOptions),
 }
 
 #[derive(Args)]
@@ -115,6 +119,9 @@ struct BenchOptions {
     /// Rewrite the committed baseline, and the table in docs/ from this run.
     #[arg(long)]
     write_docs: bool,
+    /// A short run with small samples.
+    #[arg(long)]
+    quick: bool,
     /// Further arguments, handed to the benchmark as they are.
     #[arg(last = true)]
     rest: Vec<String>,
@@ -161,6 +168,20 @@ fn run(command: &Command, workspace: &Workspace) -> Result<(), Failure> {
             let agent = workspace.cargo("the agent").args(agent);
             let measure = bench_step(workspace, "s-load", "bench-agent", options)?;
             Plan::new(vec![agent, measure]).run()
+        }
+        Command::Bench(Bench::Live(options)) => {
+            debian::ensure(Door::Bench)?;
+            let agent = ["build", "--release", "-p", "sagentd", "--bin", "sagentd"];
+            let agent = workspace.cargo("the agent").args(agent);
+            // The agent's own modules lie beside it; these are the other versions, and what is made for this.
+            let mut modules = workspace.cargo("modules to swap").args(["build", "--release"]);
+            for module in workspace.modules() {
+                modules = modules.args(["-p", &module.name]);
+            }
+            let made = ["build", "--release", "-p", "s-load", "--examples"];
+            let made = workspace.cargo("modules of the bench").args(made);
+            let measure = bench_step(workspace, "s-load", "bench-live", options)?;
+            Plan::new(vec![agent, modules, made, measure]).run()
         }
         Command::Sim { seed, rounds } => {
             Plan::new(vec![simulation(workspace, *seed, *rounds)]).run()
@@ -257,8 +278,10 @@ fn bench_step(
         .args(["run", "--release", "-p", package, "--bin", program])
         .args(["--", "--json"])
         .arg(json);
-    if options.write_docs {
-        measure = measure.arg("--write-docs");
+    for (is_wanted, option) in [(options.write_docs, "--write-docs"), (options.quick, "--quick")] {
+        if is_wanted {
+            measure = measure.arg(option);
+        }
     }
     Ok(measure.args(&options.rest))
 }

@@ -40,6 +40,21 @@ const EDGES: &[(&str, &[&str])] = &[
     ("smodules/template-role", &["smodules/sdk"]),
     ("smodules/template", &["smodules/sdk", "smodules/template-role"]),
     ("smodules/template-next", &["smodules/sdk", "smodules/template-role"]),
+    // Successors are compiled with what they share with the version before them.
+    (
+        "smodules/successors/",
+        &[
+            "smodules/sdk",
+            "agent/roles",
+            "agent/wire",
+            "smodules/auth-hmac",
+            "smodules/kernel-net",
+            "smodules/message-v3-model",
+            "smodules/mib-kit",
+            "smodules/scratch",
+            "smodules/successors/",
+        ],
+    ),
     // What several modules of a kind share.
     (
         "smodules/",

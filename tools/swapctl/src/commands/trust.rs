@@ -1,8 +1,9 @@
 //! `swapctl trust`: whose signatures count. A trust store is made once and then changed only by updates
-//! that its roots sign: edit (`add-key`, `revoke`, `set-threshold`), `sign`, `verify`, `update`.
+//! that its roots sign: edit (`add-key`, `revoke`, `set-threshold`), `sign`, `verify`, `update` the file, `push` to the agent.
 
 mod add_key;
 mod init;
+mod push;
 mod revoke;
 mod set_threshold;
 mod show;
@@ -18,6 +19,7 @@ use s_package::trust::BYTES_MAX;
 use s_package::{Envelope, Name, TrustDocument, TrustStore, UpdateRefusal};
 use serde_json::json;
 
+use crate::commands::Session;
 use crate::files::{self, Existing};
 use crate::output::{Answer, Failure};
 
@@ -29,6 +31,7 @@ Make a store, then let alice hand over to bob:
   swapctl trust show next.json
   swapctl trust sign --key root.key next.json
   swapctl trust update --trust trust.json next.json
+  swapctl trust push next.json            the same for the store of the running agent
 
 Edits collect in next.json, which is the whole new store. A host takes it over only if it is the
 very next version, signed by enough roots of the old store and enough roots of the new one.";
@@ -51,18 +54,20 @@ enum Command {
     Sign(sign::Args),
     Verify(verify::Args),
     Update(update::Args),
+    Push(push::Args),
 }
 
-pub(crate) fn run(args: Args) -> Result<Answer, Failure> {
+pub(crate) fn run(args: Args, session: &Session) -> Result<Answer, Failure> {
     match args.command {
         Command::Init(args) => init::run(args),
-        Command::Show(args) => show::run(args),
+        Command::Show(args) => show::run(&args, session),
         Command::AddKey(args) => add_key::run(args),
         Command::Revoke(args) => revoke::run(args),
         Command::SetThreshold(args) => set_threshold::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Update(args) => update::run(args),
+        Command::Push(args) => push::run(&args, session),
     }
 }
 
