@@ -23,7 +23,7 @@ use zeroize::Zeroize;
 #[doc(hidden)]
 pub use {roles, s_sdk};
 
-/// snmpAuthProtocols: the names of the protocols begin with it.
+/// snmpAuthProtocols: the names of the protocols of RFC 3414 and RFC 7860 begin with it.
 const AUTH_PROTOCOLS: &[u32] = &[1, 3, 6, 1, 6, 3, 10, 1, 1];
 
 /// A password counts as if it were repeated to so many octets (RFC 3414 §A.2).
@@ -41,6 +41,8 @@ impl<H: Digest + BlockSizeUser + SerializableState> Hash for H {}
 
 /// One protocol: HMAC with one hash function, cut to one length.
 pub struct Protocol {
+    /// Its name is this, and one arc more.
+    below: &'static [u32],
     number: u8,
     parameters: AuthParameters,
     hash: fn(&[&[u8]], &mut Buf) -> Result<(), Full>,
@@ -51,10 +53,12 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// The protocol whose name ends with `number`, with codes of so many octets: 48 at most.
+    /// The protocol whose name ends with `number`, with codes of so many octets: 48 at most. Numbers of a
+    /// module are distinct, whatever they are below: a prepared key has no other name of its protocol.
     pub const fn of<H: Hash>(number: u8, mac_length: u32) -> Self {
         assert!(mac_length <= H::OutputSize::U32 && mac_length as usize <= ZEROS.len());
         Protocol {
+            below: AUTH_PROTOCOLS,
             number,
             parameters: AuthParameters { key_length: H::OutputSize::U32, mac_length },
             hash: hash::<H>,
@@ -63,6 +67,12 @@ impl Protocol {
             sign: sign::<H>,
             verify: verify::<H>,
         }
+    }
+
+    /// The same with a name that does not begin as those of the RFCs do.
+    #[must_use]
+    pub const fn below(self, arcs: &'static [u32]) -> Self {
+        Protocol { below: arcs, ..self }
     }
 
     fn takes_key(&self, key: &[u8]) -> Result<(), AuthError> {
@@ -108,7 +118,7 @@ impl Protocols {
     ) -> Result<AuthParameters, AuthError> {
         let protocol = usize::try_from(position).ok().and_then(|at| self.all.get(at));
         let protocol = protocol.ok_or(AuthErrorKind::UnknownProtocol)?;
-        name.append(AUTH_PROTOCOLS)?;
+        name.append(protocol.below)?;
         name.push(protocol.number.into())?;
         Ok(protocol.parameters)
     }
@@ -174,8 +184,12 @@ impl Protocols {
     }
 
     fn named(&self, name: &[u32]) -> Result<&Protocol, AuthError> {
-        let last = name.strip_prefix(AUTH_PROTOCOLS);
-        let known = self.all.iter().find(|protocol| last == Some(&[protocol.number.into()]));
+        let known = name.split_last().and_then(|(last, before)| {
+            let is_named = |protocol: &&Protocol| {
+                protocol.below == before && u32::from(protocol.number) == *last
+            };
+            self.all.iter().find(is_named)
+        });
         known.ok_or(AuthErrorKind::UnknownProtocol.into())
     }
 

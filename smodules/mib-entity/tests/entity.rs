@@ -214,7 +214,7 @@ fn translated(arguments: &[&str]) -> String {
 #[test]
 fn our_mib_text_loads_without_a_warning_and_names_what_is_served() {
     asked(|mib, _, act| {
-        let tree = translated(&["-Tp", "SAGENT-MIB::sagentMIB"]);
+        let tree = translated(&["-Tp", "SAGENT-MIB::sagentComponents"]);
         let written = tree.lines().filter(|line| line.contains(" -R-- ")).count();
         let mut served: Vec<String> = Vec::new();
         for (name, _) in walk(&mib, act, &SAGENT).unwrap() {

@@ -17,6 +17,7 @@ use roles::security::{
 };
 use roles::varbind::{SecurityLevel, Span};
 use s_sdk::Activity;
+use s_sdk::error::CallErrorKind;
 use s_wire::{Part, PduKind, Reader, ScopedPdu, UsmParameters};
 
 /// snmpEngineID has so many octets (RFC 3411 §5).
@@ -287,6 +288,12 @@ enum Prepared {
     ByAnotherVersion,
 }
 
+/// Whether a call failed because the module was taken out of the agent, or its successor lacks the method: the
+/// user's protocol is none that this engine supports.
+const fn is_gone(detail: u32) -> bool {
+    detail == CallErrorKind::Absent as u32 || detail == CallErrorKind::NotUnderstood as u32
+}
+
 fn verify(act: &Activity, key: &AuthKey, message: &Message<'_>) -> Result<Prepared, Unproven> {
     let wrong = SecurityErrorKind::WrongDigest;
     let field = message.parameters.authentication;
@@ -304,6 +311,7 @@ fn verify(act: &Activity, key: &AuthKey, message: &Message<'_>) -> Result<Prepar
     verified.map(|()| by).map_err(|error| match error.kind {
         AuthErrorKind::WrongDigest | AuthErrorKind::WrongField => wrong.into(),
         AuthErrorKind::UnknownProtocol => Unproven::Renew,
+        AuthErrorKind::Call if is_gone(error.detail) => Unproven::Renew,
         AuthErrorKind::Call => {
             Unproven::Refused(SecurityError::detailed(SecurityErrorKind::Call, error.detail))
         }
@@ -328,6 +336,7 @@ fn decrypt(
         PrivacyErrorKind::DecryptionError | PrivacyErrorKind::EncryptionError => {
             SecurityErrorKind::DecryptionError.into()
         }
+        PrivacyErrorKind::Call if is_gone(error.detail) => Unproven::Renew,
         PrivacyErrorKind::Call => {
             Unproven::Refused(SecurityError::detailed(SecurityErrorKind::Call, error.detail))
         }

@@ -3,10 +3,11 @@
 //! It computes nothing itself and keeps nothing: the snapshot keeps the keys. Invariant: every copy of a
 //! key that is made on the way is wiped.
 
+use crate::auth::{self, AuthProxy};
 use crate::users::{Derived, Secret, UserRow, Users, index_order};
 use crate::{Asked, MAX_KEY, MAX_NAME};
 use mib_kit::RowStatus;
-use roles::auth::{AuthError, AuthParameters, AuthProtocol, AuthProtocolProxy, MAX_PREPARED_KEY};
+use roles::auth::{AuthError, AuthParameters, AuthProtocol, MAX_PREPARED_KEY};
 use roles::privacy::{
     EngineTime, KeyExtension, PrivProtocol, PrivProtocolProxy, PrivacyParameters,
 };
@@ -91,7 +92,7 @@ pub(crate) struct Found<P, N> {
 /// An authentication key.
 pub(crate) struct AuthKey {
     pub(crate) protocol: Box<[u32]>,
-    pub(crate) found: Found<AuthProtocolProxy, AuthParameters>,
+    pub(crate) found: Found<AuthProxy, AuthParameters>,
     pub(crate) localized: Zeroizing<Vec<u8>>,
     pub(crate) prepared: Zeroizing<Vec<u8>>,
 }
@@ -136,10 +137,10 @@ impl<'a> Protocols<'a> {
     }
 
     /// Who has an authentication protocol.
-    pub(crate) fn auth(&self, name: &[u32]) -> Option<Found<AuthProtocolProxy, AuthParameters>> {
+    pub(crate) fn auth(&self, name: &[u32]) -> Option<Found<AuthProxy, AuthParameters>> {
         let mut found = List::new();
         for (component, at) in AUTH_COMPONENTS.into_iter().zip(0u32..) {
-            let Ok(proxy) = self.host.lookup::<AuthProtocolProxy>(component) else { continue };
+            let Ok(proxy) = auth::lookup(self.host, component) else { continue };
             for position in 0..MOST_PROTOCOLS {
                 found.clear();
                 let Ok(numbers) = proxy.protocol(self.act, position, &mut found) else { break };
@@ -248,7 +249,7 @@ impl<'a> Protocols<'a> {
     /// A localized key from what a row has (RFC 3414 §2.6), which takes its place in the row.
     fn localized(
         &self,
-        proxy: &AuthProtocolProxy,
+        proxy: &AuthProxy,
         protocol: &[u32],
         secret: &mut Secret,
         master: &mut Secret,
@@ -318,8 +319,8 @@ impl<'a> Protocols<'a> {
     pub(crate) fn kept(&self, asked: &Asked) -> (Option<AuthKey>, Option<PrivKey>) {
         let auth = || {
             let [component, position] = asked.auth;
-            let proxy: AuthProtocolProxy =
-                self.host.lookup(AUTH_COMPONENTS.get(component as usize)?).ok()?;
+            let component = AUTH_COMPONENTS.get(component as usize)?;
+            let proxy = auth::lookup(self.host, component).ok()?;
             let mut name = List::new();
             let numbers = proxy.protocol(self.act, position, &mut name).ok()?;
             let mut key = AuthKey {

@@ -1,6 +1,6 @@
 //! The usmUserTable as a manager meets it: its columns, SETs, and the changes of keys that he computes.
 
-use crate::world::{AES_256, AUTH_PASSWORD, Ask, MD5, Manager, OWN, SHA_1, World, user};
+use super::world::{AES_256, AUTH_PASSWORD, Ask, MD5, Manager, OWN, SHA_1, World, user};
 use roles::auth::{AuthProtocol, AuthProtocolProxy};
 use roles::mib::{MibAccess, MibAccessProxy, MibError};
 use roles::security::SecurityErrorKind;

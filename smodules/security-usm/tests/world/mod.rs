@@ -178,14 +178,19 @@ impl World {
 
     /// Swaps a component for a new instance of a module that takes its state over.
     pub(crate) fn swap(&self, name: &str, module: &'static ModuleDescriptor) {
+        self.swap_as(name, module, 1);
+    }
+
+    /// The same, with the state in this version.
+    pub(crate) fn swap_as(&self, name: &str, module: &'static ModuleDescriptor, version: u32) {
         let component = self.runtime.component(name).unwrap();
         let next = self.control.create(component, Code::linked(module)).unwrap();
         let before = component.current().body().cloned().unwrap();
         let group = self.control.bind(&[(component, Some(next.clone()))]);
         let (closed, drain) = self.control.close(&group, soon(), Duration::ZERO).unwrap();
         drain.wait(soon(), || true).unwrap();
-        let state = before.instance().export_state(1).unwrap();
-        next.instance().import_state(1, &state).unwrap();
+        let state = before.instance().export_state(version).unwrap();
+        next.instance().import_state(version, &state).unwrap();
         let flipped = closed.flip(group, true);
         closed.open();
         self.control.pass(flipped.epoch, soon()).unwrap();
@@ -315,6 +320,7 @@ pub(crate) struct Ask {
     pub(crate) user: &'static str,
     pub(crate) protocols: (&'static [u32], &'static [u32]),
     pub(crate) kind: PduKind,
+    pub(crate) context: &'static [u8],
 }
 
 impl Ask {
@@ -336,6 +342,7 @@ impl Ask {
             user,
             protocols: (auth, privacy),
             kind: PduKind::Get,
+            context: b"ctx",
         }
     }
 
@@ -431,7 +438,7 @@ impl Manager<'_> {
     pub(crate) fn ask_with(&self, ask: &Ask, request: &[u8]) -> Vec<u8> {
         let scoped = octets(&ScopedPdu {
             context_engine_id: &ask.engine_id,
-            context_name: b"ctx",
+            context_name: ask.context,
             pdu: Part::from(request),
         });
         let flags = Flags(ask.flags);

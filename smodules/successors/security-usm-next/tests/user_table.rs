@@ -1,0 +1,7 @@
+//! The table of users as managers see it, with this version.
+
+// The file below says `security_usm` for the module that it tests.
+extern crate security_usm_next as security_usm;
+
+#[path = "../../../security-usm/tests/user_table.rs"]
+mod user_table;
