@@ -16,15 +16,11 @@ pub(crate) struct Answering {
 }
 
 impl Answering {
-    pub(crate) fn new(runtime: &'static Runtime, engine: &Arc<Engine>) -> Self {
-        Answering { engine: Arc::clone(engine), worker: runtime.worker(), scratch: Scratch::new() }
-    }
-
-    /// The same for a thread that is looked after.
+    /// The memory of a thread that is looked after.
     pub(crate) fn at(runtime: &'static Runtime, engine: &Arc<Engine>, post: &Post) -> Self {
-        let mut answering = Answering::new(runtime, engine);
-        answering.scratch.set_progress(Arc::clone(post.progress()));
-        answering
+        let mut scratch = Scratch::new();
+        scratch.set_progress(Arc::clone(post.progress()));
+        Answering { engine: Arc::clone(engine), worker: runtime.worker(), scratch }
     }
 
     /// Answers a request that has just come, on a thread that others wait for.
@@ -32,10 +28,13 @@ impl Answering {
         self.scratch.begin();
         let patience = if post.is_late() { Patience::Avoiding } else { Patience::Leaving };
         self.scratch.set_patience(patience);
-        self.answer(peer, request)
+        let is_answered = self.serve(peer, request);
+        self.conclude();
+        self.answer(is_answered)
     }
 
-    /// Answers one that was left, waiting for these slow modules, or for none.
+    /// Answers one that was left, waiting for these slow modules, or for none. Others may be at the same one: who
+    /// sends the answer concludes.
     pub(crate) fn again(
         &mut self,
         awaited: Option<&[usize]>,
@@ -47,16 +46,26 @@ impl Answering {
             Some(components) => self.scratch.wait_for(components),
             None => self.scratch.set_patience(Patience::Avoiding),
         }
-        self.answer(peer, request)
+        let is_answered = self.serve(peer, request);
+        self.answer(is_answered)
     }
 
-    fn answer(&mut self, peer: Peer<'_>, request: &[u8]) -> Answer<'_> {
+    fn serve(&mut self, peer: Peer<'_>, request: &[u8]) -> bool {
         let Answering { engine, worker, scratch } = self;
-        if worker.serve(|act| engine.answer(act, peer, request, scratch)) {
-            Answer::Octets(scratch.answer())
+        worker.serve(|act| engine.answer(act, peer, request, scratch))
+    }
+
+    fn answer(&self, is_answered: bool) -> Answer<'_> {
+        if is_answered {
+            Answer::Octets(self.scratch.answer())
         } else {
-            scratch.left().map_or(Answer::Nothing, Answer::Left)
+            self.scratch.left().map_or(Answer::Nothing, Answer::Left)
         }
+    }
+
+    /// The last answer is the one that counts.
+    pub(crate) fn conclude(&mut self) {
+        self.engine.conclude(&mut self.scratch);
     }
 
     /// Leaves a request for later; where there is no place, it is answered at once as if its deadline had
@@ -72,6 +81,7 @@ impl Answering {
             let peer = Peer { domain, address };
             let answer = self.again(None, peer, request);
             reply_to.send(answer.octets());
+            self.conclude();
         }
     }
 }

@@ -8,9 +8,8 @@ use crate::store::Store;
 use roles::settings::{Settings as _, SettingsProxy, SnmpSettings, write};
 use s_control::{Config, StartError, Started, SwapManager};
 use s_engine::{Engine, Facts, Identity};
-use s_package::key::SecretKey;
-use s_package::text::Name;
-use s_package::trust::{RootKey, Roots, SCHEMA, TrustDocument, TrustStore};
+use s_package::text::Pattern;
+use s_package::trust::TrustStore;
 use s_proxy::gate::Fence;
 use s_proxy::{Code, Runtime, Surroundings};
 use s_repository::RepositoryFault;
@@ -19,16 +18,16 @@ use s_sdk::error::CallErrorKind;
 use s_sdk::{Buf, Level};
 use s_transaction::journal::{JournalFault, ScanFault};
 use std::error::Error;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use zeroize::Zeroizing;
 
 /// The largest datagram that UDP carries over IPv4.
 pub(crate) const LARGEST: u32 = 65_507;
 
 /// Every component, and the module that fills it until a package does. In the order of their need: what
 /// others call comes first.
-static FACTORY: [(&str, &ModuleDescriptor); 22] = [
+static FACTORY: [(&str, &ModuleDescriptor); 23] = [
     ("engine", &s_engine::facts::S_MODULE),
     ("auth.md5", &auth_hmac_md5::S_MODULE),
     ("auth.sha1", &auth_hmac_sha1::S_MODULE),
@@ -47,11 +46,15 @@ static FACTORY: [(&str, &ModuleDescriptor); 22] = [
     ("mib.host", &mib_host::S_MODULE),
     ("mib.ucd", &mib_ucd::S_MODULE),
     ("mib.entity", &mib_entity::S_MODULE),
+    ("mib.swap", &mib_swap::S_MODULE),
     ("mib.ip", &mib_ip::S_MODULE),
     ("mib.tcp", &mib_tcp::S_MODULE),
     ("mib.udp", &mib_udp::S_MODULE),
     ("notify", &::notify::S_MODULE),
 ];
+
+/// What packages may bring along: variables. Whoever else is new is asked by nobody.
+const ADDITIONS: &str = "mib.*";
 
 /// A running agent, but for its sockets.
 pub(crate) struct Application {
@@ -60,6 +63,8 @@ pub(crate) struct Application {
     pub(crate) engine: Arc<Engine>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) log: s_control::LogSink,
+    /// What the start has found.
+    pub(crate) started: Started,
     store: Store,
     /// What the modules have taken over: for the way back.
     documents: Mutex<Vec<Document>>,
@@ -74,6 +79,7 @@ type Document = (&'static str, Vec<u8>);
 /// What kept it from starting.
 pub(crate) fn start(
     configuration: &mut Configuration,
+    trust: TrustStore,
     store: &Store,
     log: s_control::LogSink,
 ) -> Result<(Application, Option<Unseen>), Box<dyn Error>> {
@@ -87,12 +93,12 @@ pub(crate) fn start(
         max_message_size: configuration.max_message_size.unwrap_or(LARGEST),
         clock: Box::new(move || began.elapsed()),
     });
-    let (manager, runtime) = manager(store, &log)?;
+    let (manager, runtime) = manager(trust, store, &log)?;
     for (name, module) in &FACTORY {
         manager.component(name, Some(module))?;
     }
     let started = facts.while_starting(|| manager.start())?;
-    if let Started::Recorded { txn, .. } = started {
+    if let Started::Recorded { txn, .. } = &started {
         log(Level::Info, "sagentd", "", &format!("the set of swap {txn} serves"));
     }
 
@@ -115,15 +121,22 @@ pub(crate) fn start(
     };
     let engine = Arc::new(Engine::new(runtime, facts, configuration.limits(), Box::new(durable))?);
     let (store, documents) = (store.clone(), Mutex::default());
-    let application =
-        Application { manager, runtime, engine, keeper, log: Arc::clone(&log), store, documents };
+    let application = Application {
+        manager,
+        runtime,
+        engine,
+        keeper,
+        log: Arc::clone(&log),
+        started,
+        store,
+        documents,
+    };
     let (unseen, warning) = application.let_somebody_in(configuration)?;
     warning.iter().for_each(|warning| warn(warning));
     application.configure(configuration)?;
     let problems = worker.serve(|act| application.engine.look(runtime, act));
     problems.iter().for_each(|problem| warn(problem));
     worker.serve(|act| application.keeper.keep(act))?;
-    application.manager.healthy()?;
     Ok((application, unseen))
 }
 
@@ -133,12 +146,14 @@ pub(crate) fn start(
 /// # Errors
 /// What kept it from opening, and the remedy.
 fn manager(
+    trust: TrustStore,
     store: &Store,
     log: &s_control::LogSink,
 ) -> Result<(SwapManager, &'static Runtime), Box<dyn Error>> {
     let directory = store.path().join("swap");
     let open = || {
-        let mut config = Config::new(&directory, nobody()?);
+        let mut config = Config::new(&directory, trust.clone());
+        config.additions = vec![Pattern::parse(ADDITIONS)?];
         config.log = Arc::clone(log);
         Ok::<_, Box<dyn Error>>(SwapManager::open(config))
     };
@@ -200,6 +215,32 @@ pub(crate) fn check(configuration: &Configuration) -> Result<(), Box<dyn Error>>
 }
 
 impl Application {
+    /// Where state is kept.
+    pub(crate) fn state(&self) -> &Path {
+        self.store.path()
+    }
+
+    /// Records that what was started carries the agent.
+    pub(crate) fn is_healthy(&self) {
+        if let Err(error) = self.manager.healthy() {
+            let what = format!("that this start went well cannot be recorded: {error}");
+            (self.log)(Level::Warning, "sagentd", "", &what);
+        }
+    }
+
+    /// Gives a module that has come into a component that had none what is configured, and what was kept of
+    /// its predecessors: it was handed no state.
+    pub(crate) fn welcome(&self, component: &str) {
+        let documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = documents.iter().filter(|(name, _)| *name == component);
+        let told = own.filter_map(|document| tell(self.runtime, document, true).err());
+        let kept = self.runtime.worker().serve(|act| self.keeper.keep(act));
+        let kept = kept.unwrap_or_else(|why| vec![why]);
+        for problem in told.chain(kept) {
+            (self.log)(Level::Warning, "sagentd", "", &problem);
+        }
+    }
+
     /// Gives an agent that nobody has configured a user.
     ///
     /// # Errors
@@ -283,20 +324,4 @@ fn documents(configuration: &Configuration) -> Vec<Document> {
         ("mib.ucd", write(&configuration.ucd)),
         ("notify", write(&configuration.notify)),
     ]
-}
-
-/// A trust store that trusts nobody: its one root key was thrown away. Who wants to push packages installs
-/// another.
-fn nobody() -> Result<TrustStore, Box<dyn Error>> {
-    let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *seed)?;
-    let public = SecretKey::from_seed(&seed).public();
-    let root = RootKey { id: public.id(), public, name: Name::parse("nobody")?, expires: None };
-    Ok(TrustStore::try_from(TrustDocument {
-        schema: SCHEMA,
-        version: 1,
-        roots: Roots { threshold: 1, keys: vec![root] },
-        keys: Vec::new(),
-        rules: Vec::new(),
-    })?)
 }

@@ -7,7 +7,10 @@ mod file;
 mod lines;
 mod names;
 mod notify;
+mod swap;
 mod watch;
+
+pub(crate) use swap::SwapSettings;
 
 use crate::{address, metrics};
 use file::{Access, CommunityTable, File, LimitsTable, UserTable};
@@ -50,6 +53,7 @@ pub(crate) struct Configuration {
     pub(crate) vacm: VacmSettings,
     pub(crate) notify: NotifySettings,
     pub(crate) ucd: UcdSettings,
+    pub(crate) swap: SwapSettings,
     /// Where in the file what stands.
     pub(crate) places: Places,
     /// It was read, not made up because there was none.
@@ -164,6 +168,7 @@ impl Configuration {
         };
         whole.snmp.authentication_traps = file.system.authentication_traps;
         whole.ucd = watch::settings(file.watch).map_err(in_entry("watch"))?;
+        whole.swap = swap::settings(file.swap).map_err(in_entry("swap"))?;
         for (at, view) in file.view.into_iter().enumerate() {
             let entry = format!("view `{}`", view.name);
             for (key, list) in [("include", &view.include), ("exclude", &view.exclude)] {
@@ -371,6 +376,7 @@ impl Configuration {
             ("engine.max-getbulk-repeats", self.max_repetitions != new.max_repetitions),
             ("engine.max-getbulk-responses", self.max_responses != new.max_responses),
             ("limits", self.limits != new.limits),
+            ("swap", self.swap != new.swap),
         ];
         differ.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
     }
@@ -422,6 +428,7 @@ impl Configuration {
             max_repetitions: self.max_repetitions,
             max_responses: self.max_responses,
             limits: self.limits,
+            swap: self.swap,
             ..new
         }
     }

@@ -1,96 +1,110 @@
-//! The operator's way in: a socket in the file system that the agent's own user and root may use.
+//! The operator's way in: the listening service of the swap manager, on a socket in the file system and, where it is
+//! configured, over TLS; and what the agent itself answers there.
 //!
-//! A request is a line of JSON, and so is its answer: `{"ask": "why", "peer": "10.0.0.1"}` is answered with
-//! what [`crate::why`] describes, anything else with `{"error": TEXT}`. Invariant: nobody is answered whom
-//! the kernel does not name as root or as the user that the agent runs as, whatever the socket's mode.
+//! Requests and answers are HTTP and JSON, as `/v1/openapi.json` says. Invariant: nothing that an operator
+//! asks keeps a request of SNMP waiting.
 
-use crate::local;
-use crate::sockets;
+use crate::application::Application;
+use crate::config::SwapSettings;
+use crate::doctor;
 use crate::why;
-use rustix::fs::Mode;
-use s_engine::Engine;
-use serde::{Deserialize, Serialize};
-use socket2::Socket;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use roles::error::Counter;
+use s_listening::client::{Client, ClientError};
+use s_listening::{Config, Operators, Service};
+use s_sdk::Level;
+use serde_json::{Value, json};
 use std::net::IpAddr;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-/// What can be asked.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum Request {
-    /// Which packets were refused last, and why.
-    Why {
-        /// Only those of this address.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        peer: Option<IpAddr>,
-    },
+/// What operators are told of the agent beside its swaps.
+struct Agent {
+    application: Arc<Application>,
+    /// Where its trust store was found.
+    trust: Option<PathBuf>,
 }
 
-/// What is answered where there is no answer.
-#[derive(Debug, Serialize, Deserialize)]
-struct Refused {
-    error: String,
+/// Has operators be listened to.
+///
+/// # Errors
+/// A socket or a certificate: with its name and the remedy.
+pub(crate) fn open(
+    application: &Arc<Application>,
+    unix: PathBuf,
+    settings: &SwapSettings,
+    trust: Option<PathBuf>,
+) -> Result<Service, String> {
+    let operators =
+        Operators::new(settings.operators.clone()).map_err(|error| error.to_string())?;
+    let config =
+        Config { unix, tls: settings.tls.clone(), operators, two_persons: settings.two_persons };
+    let agent = Agent { application: Arc::clone(application), trust };
+    let manager = application.manager.clone();
+    Service::open(config, manager, Arc::new(agent)).map_err(|error| error.to_string())
 }
 
-/// The socket, and its name as long as the agent lives.
-pub(crate) struct Control {
-    listener: Socket,
-    path: PathBuf,
-}
-
-impl Control {
-    /// Opens the socket.
-    ///
-    /// # Errors
-    /// It cannot be opened: with its name and the remedy.
-    pub(crate) fn open(path: PathBuf) -> Result<Self, String> {
-        match sockets::unix_listener(&path, Mode::from_raw_mode(0o600)) {
-            Ok(listener) => Ok(Control { listener, path }),
-            Err(error) => Err(format!(
-                "the control socket {}: {error}; end the agent that listens there, or name another \
-                 place with `control`",
-                path.display()
-            )),
-        }
+impl s_listening::Application for Agent {
+    fn name(&self) -> &str {
+        "sagentd"
     }
 
-    /// Answers until told to stop.
-    pub(crate) fn serve(self, engine: &Engine, stop: &AtomicBool) {
-        local::serve(std::slice::from_ref(&self.listener), stop, b"\n", |connection, line| {
-            answer(connection, line, engine).unwrap_or_default()
-        });
+    fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    fn answer(&self, what: &str, query: &[(String, String)]) -> Option<Result<Value, String>> {
+        let asked = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        Some(match what {
+            "why" => match asked("peer").map(|peer| peer.parse::<IpAddr>()).transpose() {
+                Ok(peer) => serde_json::to_value(why::Answer::of(&self.application.engine, peer))
+                    .map_err(|error| error.to_string()),
+                Err(error) => Err(format!("`peer`: {error}; write an address such as 10.0.0.1")),
+            },
+            "rates" => Ok(rates(&self.application)),
+            "doctor" => Ok(doctor::examine(&self.application, self.trust.as_deref())),
+            _ => return None,
+        })
+    }
+
+    fn is_secret(&self, component: &str, field: &str) -> bool {
+        is_secret(component, field)
+    }
+
+    fn log(&self, level: Level, text: &str) {
+        (self.application.log)(level, "sagentd", "", text);
     }
 }
 
-impl Drop for Control {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
+/// Names under which modules of SNMP keep what nobody may read, beside those that any application has: communities,
+/// also as the document of what came by SET, and the privacy keys of users (`privacy`, `priv_master`).
+fn is_secret(component: &str, field: &str) -> bool {
+    ["communit", "priv"].iter().any(|part| field.contains(part))
+        || (component == "security.community" && field == "rows")
 }
 
-/// The answer to a line; empty for who may not ask.
-fn answer(connection: &Socket, line: &[u8], engine: &Engine) -> io::Result<Vec<u8>> {
-    let peer = rustix::net::sockopt::socket_peercred(connection)?;
-    if !peer.uid.is_root() && peer.uid != rustix::process::geteuid() {
-        return Ok(Vec::new());
-    }
-    let mut answer = match serde_json::from_slice(line) {
-        Ok(Request::Why { peer }) => serde_json::to_vec(&why::Answer::of(engine, peer))?,
-        Err(error) => serde_json::to_vec(&Refused { error: error.to_string() })?,
-    };
-    answer.push(b'\n');
-    Ok(answer)
+/// What grows as the agent answers.
+fn rates(application: &Application) -> Value {
+    let counters = application.engine.facts().counters();
+    let refused = Counter::ALL.iter().filter(|counter| **counter != Counter::InPackets);
+    let refused: u64 = refused.map(|counter| u64::from(counters.get(*counter))).sum();
+    let requests: u64 = application.engine.requests().all().map(|(_, _, count)| count).sum();
+    let dropped = application.engine.dropped();
+    json!({
+        "totals": {
+            "packets": counters.get(Counter::InPackets),
+            "requests": requests,
+            "refused": refused,
+            "limited": dropped.too_fast + dropped.after_failures,
+        },
+        "latency_us": null,
+    })
 }
 
 /// Asks an agent that listens at one of these places, the first that is there.
 ///
 /// # Errors
 /// There is none, or it does not answer: with the remedy.
-pub(crate) fn ask(places: &[PathBuf], request: &Request) -> Result<String, String> {
+pub(crate) fn ask(places: &[PathBuf], path: &str) -> Result<Value, String> {
     let found = places.iter().find(|place| place.exists());
     let Some(place) = found else {
         let all: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
@@ -99,34 +113,16 @@ pub(crate) fn ask(places: &[PathBuf], request: &Request) -> Result<String, Strin
             all.join(" or ")
         ));
     };
-    let answer = ask_at(place, request).map_err(|error| {
-        let cure = match error.kind() {
-            io::ErrorKind::ConnectionRefused => "the agent that listened there has ended; start it",
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "the agent is busy; ask again",
-            io::ErrorKind::PermissionDenied => "ask as root or as the user that the agent runs as",
+    let answer = Client::unix(place).and_then(|client| client.get(path));
+    answer.map_err(|error| {
+        let cure = match &error {
+            ClientError::Unreachable { .. } => "the agent that listened there has ended; start it",
+            ClientError::TooSlow(_) => "the agent is busy; ask again",
+            ClientError::Refused { .. } => "ask as root or as the user that the agent runs as",
             _ => "see the agent's log, or name another place with --control",
         };
         format!("{}: {error}; {cure}", place.display())
-    })?;
-    match serde_json::from_str::<Refused>(&answer) {
-        Ok(refused) => Err(refused.error),
-        Err(_) if answer.is_empty() => Err(format!(
-            "{}: it does not answer this user; ask as root or as the user that the agent runs as",
-            place.display()
-        )),
-        Err(_) => Ok(answer),
-    }
-}
-
-fn ask_at(place: &Path, request: &Request) -> io::Result<String> {
-    let mut stream = UnixStream::connect(place)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let mut line = serde_json::to_vec(request)?;
-    line.push(b'\n');
-    stream.write_all(&line)?;
-    let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer)?;
-    Ok(answer)
+    })
 }
 
 #[cfg(test)]
@@ -134,18 +130,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_one_line_of_json() {
-        let parse = |text: &str| serde_json::from_str::<Request>(text);
-        assert_eq!(parse(r#"{"ask":"why"}"#).unwrap(), Request::Why { peer: None });
-        let peer = "10.0.0.1".parse().ok();
-        assert_eq!(parse(r#"{"ask":"why","peer":"10.0.0.1"}"#).unwrap(), Request::Why { peer });
-        assert!(parse(r#"{"ask":"end"}"#).is_err());
-        assert!(parse(r#"{"ask":"why","peer":"here"}"#).is_err());
+    fn keys_and_communities_are_nobodys_to_read() {
+        // As the modules name them in their state.
+        for field in ["privacy", "priv_master", "priv_replaced"] {
+            assert!(is_secret("security.usm", field), "{field}");
+        }
+        for field in ["communities", "community", "rows"] {
+            assert!(is_secret("security.community", field), "{field}");
+        }
+        assert!(!is_secret("security.usm", "security_name") && !is_secret("notify", "rows"));
     }
 
     #[test]
     fn where_nobody_listens_is_told() {
-        let error = ask(&["/nowhere/control".into()], &Request::Why { peer: None }).unwrap_err();
+        let error = ask(&["/nowhere/control".into()], "/v1/application/why").unwrap_err();
         assert!(
             error.contains("/nowhere/control") && error.contains("--state-directory"),
             "{error}"

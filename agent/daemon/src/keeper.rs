@@ -8,7 +8,7 @@
 
 use crate::store::{Kept as Stored, Store};
 use roles::settings::{Persistence as _, PersistenceProxy};
-use s_proxy::Runtime;
+use s_proxy::{Component, Runtime};
 use s_sdk::error::CallErrorKind;
 use s_sdk::{Activity, Buf, CallError};
 use std::collections::HashMap;
@@ -18,6 +18,9 @@ use zeroize::Zeroize as _;
 
 /// So often somebody else may write a module's file between asking that module and writing.
 const ATTEMPTS: u32 = 64;
+
+/// A component whose module has something to keep.
+type Keeping = (&'static Component, PersistenceProxy);
 
 /// The modules that have something to keep.
 pub(crate) struct Keeper {
@@ -36,6 +39,8 @@ struct Kept {
     written: Option<u64>,
     /// How often it was written, or may have been.
     writes: u64,
+    /// The youngest generation in which it was met.
+    generation: u64,
 }
 
 impl Keeper {
@@ -64,21 +69,20 @@ impl Keeper {
         let mut warnings = Vec::new();
         for (component, module) in self.keeping(act)? {
             warnings.extend(self.meet(component, &module, act)?);
-            self.write(component, &module, act)?;
+            self.write(component.name(), &module, act)?;
         }
         Ok(warnings)
     }
 
     /// The modules that have something to keep.
-    fn keeping(&self, act: &Activity) -> Result<Vec<(&'static str, PersistenceProxy)>, String> {
+    fn keeping(&self, act: &Activity) -> Result<Vec<Keeping>, String> {
         let mut keeping = Vec::new();
         for component in self.runtime.components() {
             let name = component.name();
             let Ok(module) = self.runtime.proxy::<PersistenceProxy>(name) else { continue };
             match module.revision(act) {
-                Ok(_) => keeping.push((name, module)),
-                // Whoever comes again after he went is a new one: nobody carried his state over.
-                Err(error) if is_lacking(error) => drop(self.modules().remove(name)),
+                Ok(_) => keeping.push((component, module)),
+                Err(error) if is_lacking(error) => self.forget(component, act),
                 Err(error) if self.modules().contains_key(name) => {
                     return Err(format!("{name}: {error}"));
                 }
@@ -87,6 +91,16 @@ impl Keeper {
             }
         }
         Ok(keeping)
+    }
+
+    /// A component keeps nothing, as an activity sees it. Whoever comes again after he went is a new one: nobody
+    /// carried his state over. But where the activity is older than the module that was met, nobody has gone.
+    fn forget(&self, component: &'static Component, act: &Activity) {
+        let generation = generation(component, act);
+        let mut modules = self.modules();
+        if modules.get(component.name()).is_some_and(|known| known.generation < generation) {
+            modules.remove(component.name());
+        }
     }
 
     /// Writes what a module has to keep, unless that is there already.
@@ -145,19 +159,27 @@ impl Keeper {
     /// Gives a module that has come back what was kept of it.
     fn meet(
         &self,
-        component: &str,
+        component: &'static Component,
         module: &PersistenceProxy,
         act: &Activity,
     ) -> Result<Vec<String>, String> {
+        let generation = generation(component, act);
+        let component = component.name();
         match self.modules().entry(component.to_owned()) {
-            Entry::Occupied(known) if known.get().is_restored => return Ok(Vec::new()),
+            Entry::Occupied(mut known) if known.get().is_restored => {
+                let known = known.get_mut();
+                known.generation = known.generation.max(generation);
+                return Ok(Vec::new());
+            }
             // What is set before that is done may be gone when it is.
             Entry::Occupied(_) => {
                 return Err(format!(
                     "{component} has just come and takes back what was kept of it: try again"
                 ));
             }
-            Entry::Vacant(vacant) => drop(vacant.insert(Kept::default())),
+            Entry::Vacant(vacant) => {
+                vacant.insert(Kept { generation, ..Kept::default() });
+            }
         }
         let restored = self.give_back(component, module, act);
         let mut modules = self.modules();
@@ -206,6 +228,11 @@ impl Keeper {
     }
 }
 
+/// The generation of a component that an activity sees.
+fn generation(component: &'static Component, act: &Activity) -> u64 {
+    act.enter(component.core()).map_or(0, |bound| bound.generation)
+}
+
 /// Whether a call failed because there is no such behavior, or no module.
 fn is_lacking(error: CallError) -> bool {
     matches!(error.kind, CallErrorKind::NotUnderstood | CallErrorKind::Absent)
@@ -221,7 +248,7 @@ mod tests {
     use super::*;
     use roles::settings::Persistence;
     use s_proxy::gate::Fence;
-    use s_proxy::{Code, Component, Surroundings, SwapControl};
+    use s_proxy::{Code, Surroundings, SwapControl};
     use s_sdk::{Host, Module, Refusal, s_module};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -322,6 +349,27 @@ mod tests {
         world.fill(true);
         assert_eq!(world.keep(&keeper), [""; 0]);
         assert_eq!(world.number(), 7);
+    }
+
+    #[test]
+    fn who_is_from_before_a_module_came_has_nothing_given_back_to_it_again() {
+        let world = World::new();
+        world.store.write(&file("mib.keeps"), &[7]).unwrap();
+        let (keeper, _) = world.keeper();
+        let module: PersistenceProxy = world.runtime.proxy("mib.keeps").unwrap();
+        let (mut before, mut after) = (world.runtime.worker(), world.runtime.worker());
+        let old = before.activity();
+        keeper.keep(&old).unwrap();
+        world.fill(true);
+        let new = after.activity();
+        keeper.keep(&new).unwrap();
+        assert_eq!(world.number(), 7);
+        // Set by somebody, and to whoever is from before there is no such module.
+        module.restore(&new, &[9]).unwrap();
+        assert!(module.revision(&old).is_err());
+        keeper.keep(&old).unwrap();
+        keeper.keep(&new).unwrap();
+        assert_eq!((world.number(), world.written()), (9, Some(vec![9])));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::batch::Envelope;
 use crate::stream::Away;
 use crate::threads::Threads;
 use crate::watch::{Post, Watch};
-use s_engine::{Engine, Left, Peer};
+use s_engine::{Engine, Left, Peer, Progress};
 use s_proxy::Runtime;
 use std::collections::VecDeque;
 use std::net::UdpSocket;
@@ -89,8 +89,8 @@ struct Jobs {
     new: VecDeque<Arc<Job>>,
     /// Those with a deadline, the oldest first: not answered yet, and no SETs that were begun.
     open: VecDeque<Arc<Job>>,
-    /// What threads are at, and the modules that they wait for.
-    awaited: Vec<(Arc<Job>, Awaited)>,
+    /// The modules that threads wait for, each in its place.
+    awaited: [Option<Awaited>; WAITING],
 }
 
 /// A component and the generation that serves in it: what replaces a module that never returns is waited for
@@ -98,8 +98,8 @@ struct Jobs {
 type Awaited = (usize, u64);
 
 impl Jobs {
-    /// The oldest that may be begun now.
-    fn begin(&mut self, generation: impl Fn(usize) -> u64) -> Option<Arc<Job>> {
+    /// The oldest that a thread may begin now.
+    fn begin(&mut self, thread: usize, generation: impl Fn(usize) -> u64) -> Option<Arc<Job>> {
         let Jobs { new, open, awaited } = self;
         // Those before the last one have returned before.
         let of = |job: &Job| {
@@ -107,21 +107,32 @@ impl Jobs {
             (component, generation(component))
         };
         let is_free = |job: &Arc<Job>| {
-            let one = of(job);
-            awaited.iter().filter(|(_, other)| *other == one).count() < SHARE
+            let one = Some(of(job));
+            awaited.iter().filter(|other| **other == one).count() < SHARE
         };
         let job = new.iter().position(is_free).and_then(|at| new.remove(at))?;
-        awaited.push((Arc::clone(&job), of(&job)));
+        awaited[thread] = Some(of(&job));
         if job.is_set {
             forget(open, &job);
         }
         Some(job)
     }
 
-    /// Its thread waits no longer.
-    fn end(&mut self, job: &Arc<Job>) {
+    /// A thread that waits is stuck in a component; false if that is the one that it waits for.
+    fn is_stuck(&mut self, thread: usize, component: usize, generation: u64) -> bool {
+        match &mut self.awaited[thread] {
+            Some(awaited) if awaited.0 != component => {
+                *awaited = (component, generation);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A thread waits no longer.
+    fn end(&mut self, thread: usize, job: &Arc<Job>) {
         forget(&mut self.open, job);
-        self.awaited.retain(|(other, _)| !Arc::ptr_eq(other, job));
+        self.awaited[thread] = None;
     }
 
     /// Takes one in, by its deadline among the others.
@@ -198,10 +209,12 @@ impl Later {
 
     /// Starts the threads; false if nobody keeps the deadlines.
     fn start(self: &Arc<Self>) -> bool {
-        for number in 0..WAITING {
-            let later = Arc::clone(self);
+        for thread in 0..WAITING {
+            let (later, charged) = (Arc::clone(self), Arc::clone(self));
+            let wait = move |post: &Post| later.wait(thread, post);
+            let charge = move |progress: &Progress| charged.charge(thread, progress);
             // Without a thread requests end at their deadlines.
-            let _ = self.threads.start(format!("later-{number}"), move || later.wait());
+            let _ = self.watch.post_to_wait(&format!("later-{thread}"), wait, charge);
         }
         let later = Arc::clone(self);
         self.watch.post("later-due", move |post| later.keep_deadlines(post)).is_ok()
@@ -222,16 +235,28 @@ impl Later {
         self.to_end.notify_all();
     }
 
+    /// A thread that waits is stuck: whichever module it is in, known to be slow or not, that is the one whose
+    /// share it takes.
+    fn charge(&self, thread: usize, progress: &Progress) {
+        let mut jobs = self.jobs();
+        // With the lock, so that this is of what the thread is at, and not of what it was at before.
+        let Some(component) = progress.component() else { return };
+        if jobs.is_stuck(thread, component, self.generation(component)) {
+            drop(jobs);
+            self.to_begin.notify_all();
+        }
+    }
+
     /// Answers requests, however long it takes.
-    fn wait(&self) {
-        let mut answering = Answering::new(self.runtime, &self.engine);
+    fn wait(&self, thread: usize, post: &Post) {
+        let mut answering = Answering::at(self.runtime, &self.engine, post);
         loop {
             let mut jobs = self.jobs();
             let job = loop {
                 if self.threads.are_to_end() {
                     return;
                 }
-                match jobs.begin(|component| self.generation(component)) {
+                match jobs.begin(thread, |component| self.generation(component)) {
                     Some(job) => break job,
                     None => {
                         jobs = self.to_begin.wait(jobs).unwrap_or_else(PoisonError::into_inner);
@@ -242,7 +267,7 @@ impl Later {
             let left = job.answer(&mut answering, Some(&job.components));
             let again = left.and_then(|left| job.again(left));
             let mut jobs = self.jobs();
-            jobs.end(&job);
+            jobs.end(thread, &job);
             let last = match again {
                 // Whoever keeps the deadlines may have gone.
                 Some(again) if self.threads.are_to_end() => Some(again),
@@ -302,6 +327,7 @@ impl Job {
         // Whoever is first answers.
         if let Some(reply_to) = self.reply_to() {
             reply_to.send(octets);
+            answering.conclude();
         }
         None
     }

@@ -4,8 +4,8 @@
 //! the application, lends it threads and a clock, and ends it when told to. In reading order: `options`,
 //! `config`, `places`, `log`, `address`, `sockets`, `privileges`, `store`, `identity`, `keeper`,
 //! `first_user`, `application`, then `serving` with its `threads` and those who ask: `udp` with `batch`,
-//! `stream` with `connection`, both with `answering` and, where a module is slow, `watch` and `later`; and by
-//! `local` the operator: `control` with `why`, and `metrics`.
+//! `stream` with `connection`, both with `answering` and, where a module is slow, `watch` and `later`. The operator
+//! is heard by `control`, whose packages `trust` judges, with `why` and `doctor`; `metrics` are read by `local`.
 
 mod address;
 mod answering;
@@ -15,6 +15,7 @@ mod commands;
 mod config;
 mod connection;
 mod control;
+mod doctor;
 mod first_user;
 mod identity;
 mod keeper;
@@ -33,6 +34,9 @@ mod sockets;
 mod store;
 mod stream;
 mod threads;
+mod told;
+mod trial;
+mod trust;
 mod udp;
 mod watch;
 mod why;
@@ -40,7 +44,6 @@ mod why;
 use address::Listen;
 use application::Application;
 use config::Configuration;
-use control::Control;
 use log::Log;
 use options::{Command, Options};
 use privileges::Account;
@@ -60,6 +63,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use store::Store;
+use trust::Trust;
 
 fn main() -> ExitCode {
     // In the child that rehearses a module this does not return.
@@ -102,11 +106,14 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
     let store = Store::open(&state)?;
     let metrics = metrics::open(&configuration.metrics)?;
-    let told = configuration.control.clone();
-    let control = Control::open(told.unwrap_or_else(|| places::control_socket(&state)))?;
-    let (application, unseen) = application::start(&mut configuration, &store, log.sink())?;
+    let trust = trust(options, &configuration, &state)?;
+    let (application, unseen) =
+        application::start(&mut configuration, trust.store, &store, log.sink())?;
     let application = Arc::new(application);
-    let serving = Serving::begin(&application, sockets, control, metrics)?;
+    let told = configuration.control.clone();
+    let control = told.unwrap_or_else(|| places::control_socket(&state));
+    let operators = control::open(&application, control, &configuration.swap, trust.place)?;
+    let serving = Serving::begin(&application, sockets, metrics)?;
     log.say(Level::Info, &format!("listening on {}", address::list(&addresses)));
     if let Some(unseen) = unseen {
         show(unseen, &addresses, &log)?;
@@ -115,6 +122,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     until_told(&mut signals, options, &application, configuration, &log);
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    // Whoever is told to end has not crashed.
+    application.is_healthy();
+    operators.stop();
     let kept = serving.end();
     if kept > 0 {
         log.say(
@@ -230,6 +240,7 @@ fn check(options: &Options) -> Result<(), Box<dyn Error>> {
     account(options, &configuration)?;
     let list = address::list(&addresses(options, &configuration)?);
     application::check(&configuration)?;
+    trust(options, &configuration, &state_directory(options, &configuration))?;
     match options.json {
         false => {
             let sound = format!("sagentd: the configuration is sound; would listen on {list}\n");
@@ -273,6 +284,14 @@ fn account(options: &Options, configuration: &Configuration) -> Result<Option<Ac
         (None, Some(_)) => Err("a group needs a user: add `-u USER`, or `run-as`".into()),
         (None, None) => Ok(None),
     }
+}
+
+fn trust(
+    options: &Options,
+    configuration: &Configuration,
+    state: &Path,
+) -> Result<Trust, Box<dyn Error>> {
+    Trust::read(options.trust.as_deref().or(configuration.swap.trust.as_deref()), state)
 }
 
 fn threads(configuration: &Configuration) -> usize {

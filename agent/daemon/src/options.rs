@@ -53,6 +53,10 @@ pub(crate) struct Options {
     /// Where keys, boots and modules are kept.
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) state_directory: Option<PathBuf>,
+    /// Whose packages are admitted, as `swapctl trust` writes it; by default trust.json in the state directory,
+    /// and nobody's where there is none.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
     /// Say more; twice for everything.
     #[arg(short = 'v', long, action = ArgAction::Count)]
     pub(crate) verbose: u8,

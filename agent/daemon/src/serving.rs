@@ -6,7 +6,6 @@
 
 use crate::answering::{Answer, Answering};
 use crate::application::Application;
-use crate::control::Control;
 use crate::later::{Later, ReplyTo};
 use crate::looks;
 use crate::metrics::{self, Swaps};
@@ -14,6 +13,8 @@ use crate::notify;
 use crate::sockets::Sockets;
 use crate::stream::{self, Away, Streams};
 use crate::threads::Threads;
+use crate::told;
+use crate::trial;
 use crate::udp::Inbox;
 use crate::watch::{Post, Watch};
 use s_engine::{Engine, Left, Peer};
@@ -34,14 +35,13 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Serves requests, the operator, and whoever reads metrics.
+    /// Serves requests, and whoever reads metrics.
     ///
     /// # Errors
     /// A thread cannot be started, or swaps not be counted.
     pub(crate) fn begin(
         application: &Arc<Application>,
         mut sockets: Sockets,
-        control: Control,
         mut metrics: Sockets,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let threads = Arc::new(Threads::default());
@@ -49,10 +49,7 @@ impl Serving {
         let later = answer_requests(runtime, engine, &threads, &mut sockets)?;
         let stop = threads.stop();
         threads.adopt(looks::start(application, stop)?);
-        {
-            let (engine, stop) = (Arc::clone(engine), Arc::clone(stop));
-            threads.start("control".to_owned(), move || control.serve(&engine, &stop))?;
-        }
+        threads.adopt(trial::start(application, stop)?);
         let readers = std::mem::take(&mut metrics.streams);
         if !readers.is_empty() {
             let (application, stop) = (Arc::clone(application), Arc::clone(stop));
@@ -63,6 +60,7 @@ impl Serving {
         }
         // Last, because the first thing that it does is to tell that the agent serves.
         notify::start(runtime, engine, stop)?.into_iter().for_each(|one| threads.adopt(one));
+        told::started(application, &mut runtime.worker());
         Ok(Serving { threads, later, _sockets: [sockets, metrics] })
     }
 

@@ -2,9 +2,9 @@
 //! stand-in.
 //!
 //! Nothing can end a call from outside, so the stuck thread keeps what it is at, finishes that when the module
-//! returns, and ends. Invariant: a place has one thread, and for the moment in which a stuck one comes back
-//! two; there are so many stand-ins at most, and a thread that got none at once gets one as soon as there may
-//! be one.
+//! returns, and ends. Threads whose work it is to wait get none: whoever counts them is told. Invariant: a place
+//! has one thread, and for the moment in which a stuck one comes back two; there are so many stand-ins at most,
+//! and a thread that got none at once gets one as soon as there may be one.
 
 use crate::later::DEADLINE;
 use crate::threads::Threads;
@@ -62,9 +62,14 @@ impl Post {
 /// The work of a place, until its [`Post`] says otherwise.
 type Work = Arc<dyn Fn(&Post) + Send + Sync>;
 
+/// Who is told, at every look, that a thread is stuck.
+type Tell = Arc<dyn Fn(&Progress) + Send + Sync>;
+
 struct Place {
     name: String,
     work: Work,
+    /// Instead of a stand-in.
+    tell: Option<Tell>,
     /// As its newest thread has it.
     post: Arc<Post>,
 }
@@ -104,8 +109,25 @@ impl Watch {
         name: &str,
         work: impl Fn(&Post) + Send + Sync + 'static,
     ) -> io::Result<()> {
+        self.begin(name, Arc::new(work), None)
+    }
+
+    /// Has a thread work that may be stuck for long, and somebody told of it.
+    ///
+    /// # Errors
+    /// The system has no thread.
+    pub(crate) fn post_to_wait(
+        &self,
+        name: &str,
+        work: impl Fn(&Post) + Send + Sync + 'static,
+        tell: impl Fn(&Progress) + Send + Sync + 'static,
+    ) -> io::Result<()> {
+        self.begin(name, Arc::new(work), Some(Arc::new(tell)))
+    }
+
+    fn begin(&self, name: &str, work: Work, tell: Option<Tell>) -> io::Result<()> {
         let post = Post::new(&self.threads);
-        let place = Place { name: name.to_owned(), work: Arc::new(work), post };
+        let place = Place { name: name.to_owned(), work, tell, post };
         let mut places = self.places();
         let (_begin, told) = channel();
         self.send(&place, &place.post, told)?;
@@ -137,8 +159,12 @@ impl Watch {
             let mut places = self.places();
             let progress = places.iter().map(|place| &*place.post.progress);
             for at in watcher.look(self.engine.pace(), progress) {
+                if let Some(tell) = &places[at].tell {
+                    tell(&places[at].post.progress);
+                    continue;
+                }
                 if self.stuck.load(Ordering::Relaxed) >= STAND_INS {
-                    break;
+                    continue;
                 }
                 let post = Post::new(&self.threads);
                 // It begins once the stuck one has been replaced, so that the two never take each other's place.

@@ -1,10 +1,10 @@
 //! `sagentd why`: which packets were refused last, why, and what to do about it.
 //!
-//! What crosses the control socket is [`Answer`], as JSON. It holds no community and no key: names of users
+//! What the listening service answers is [`Answer`], as JSON. It holds no community and no key: names of users
 //! are all that it takes from packets. Fields are added, never renamed.
 
 use crate::commands;
-use crate::control::{self, Request};
+use crate::control;
 use crate::options::Why as Options;
 use crate::places;
 use s_engine::Engine;
@@ -90,11 +90,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         Some(told) => vec![told.clone()],
         None => places::control_sockets(options.state_directory.clone()),
     };
-    let answer = control::ask(&places, &Request::Why { peer: options.peer })?;
+    let of_peer = options.peer.map_or_else(String::new, |peer| format!("?peer={peer}"));
+    let answer = control::ask(&places, &format!("/v1/application/why{of_peer}"))?;
     if options.json {
-        return Ok(commands::print(answer)?);
+        return Ok(commands::print(format_args!("{answer}\n"))?);
     }
-    Ok(commands::print(serde_json::from_str::<Answer>(&answer)?)?)
+    Ok(commands::print(serde_json::from_value::<Answer>(answer)?)?)
 }
 
 impl fmt::Display for Answer {

@@ -85,7 +85,7 @@ fn a_damaged_journal_is_kept_aside_and_the_factory_set_serves() {
     let directory = furnished(CONFIG);
     let swap = directory.path().join("state/swap");
     Agent::start(directory.path(), &[]).stop();
-    for (octet, aside) in [(0, "journal.damaged-1"), (7, "journal.damaged-2")] {
+    for (octet, aside) in [(0, "journal.damaged-1"), (6, "journal.damaged-2")] {
         let mut octets = fs::read(swap.join("journal")).unwrap();
         octets[octet] ^= 0x55;
         fs::write(swap.join("journal"), &octets).unwrap();
@@ -99,6 +99,19 @@ fn a_damaged_journal_is_kept_aside_and_the_factory_set_serves() {
     // And the new one is an ordinary one.
     let agent = Agent::start(directory.path(), &[]);
     assert!(!agent.log().contains("damaged"), "{}", agent.log());
+}
+
+#[test]
+fn a_journal_that_a_newer_version_wrote_stops_the_start_and_stays() {
+    let directory = furnished(CONFIG);
+    let journal = directory.path().join("state/swap/journal");
+    Agent::start(directory.path(), &[]).stop();
+    let mut octets = fs::read(&journal).unwrap();
+    octets[7] += 1;
+    fs::write(&journal, &octets).unwrap();
+    let said = Agent::try_start(directory.path(), &[]).err().unwrap();
+    assert!(said.contains("a newer version wrote it: run that"), "{said}");
+    assert_eq!(fs::read(&journal).unwrap(), octets);
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub(super) struct File {
     pub(super) view: Vec<ViewTable>,
     pub(super) notify: Vec<super::notify::NotifyTable>,
     pub(super) watch: super::watch::WatchTable,
+    pub(super) swap: super::swap::SwapTable,
 }
 
 #[derive(Debug, Default, Deserialize)]

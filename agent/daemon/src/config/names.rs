@@ -31,12 +31,17 @@ pub(super) fn protocol(
     entry: &str,
 ) -> Result<Vec<u32>, String> {
     let Some(name) = name else { return Ok(Vec::new()) };
+    // Protocols that the agent was not built with have no name here: modules bring them at run time.
+    if name.starts_with(|first: char| first == '.' || first.is_ascii_digit()) {
+        return oid(name).map_err(|why| format!("`{entry}`: {why}"));
+    }
     let wanted = name.to_ascii_uppercase().replace("AES-128", "AES").replace("AES128", "AES");
     let found = known.iter().find(|(known, _)| known.replace('-', "") == wanted.replace('-', ""));
     let names = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    found
-        .map(|(_, oid)| oid.to_vec())
-        .ok_or_else(|| format!("`{entry} = \"{name}\"` is not known; there are {}", names()))
+    found.map(|(_, oid)| oid.to_vec()).ok_or_else(|| {
+        let there = names();
+        format!("`{entry} = \"{name}\"` is not known; there are {there}, or write an OID")
+    })
 }
 
 pub(super) fn secret(

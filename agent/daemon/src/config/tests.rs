@@ -42,6 +42,18 @@ fn a_user_and_a_community_become_settings_of_three_modules() {
 }
 
 #[test]
+fn a_protocol_that_a_module_brings_at_run_time_is_written_as_its_object_identifier() {
+    let user = |auth: &str| {
+        format!("[[user]]\nname = \"u\"\nauth = \"{auth}\"\nauth-passphrase = \"long enough\"\n")
+    };
+    let whole = Configuration::parse(&user("1.3.6.1.4.1.32473.1.4.1.1")).map_err(|_| "wrong");
+    let protocol = &whole.unwrap().usm.users[0].auth_protocol;
+    assert_eq!(protocol[..], [1, 3, 6, 1, 4, 1, 32473, 1, 4, 1, 1]);
+    assert!(problem(&user("1.3.x")).contains("`1.3.x` is no object identifier"));
+    assert!(problem(&user("SHA-3")).contains("or write an OID"));
+}
+
+#[test]
 fn groups_of_long_names_fit_and_communities_are_named_after_what_they_may_do() {
     let parse = |text: &str| Configuration::parse(text).map_err(|_| "wrong").unwrap();
     let (user, view) = ("u".repeat(32), "v".repeat(32));

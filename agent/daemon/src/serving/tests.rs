@@ -63,6 +63,13 @@ impl World {
         components.iter().position(|component| component.name() == name).unwrap()
     }
 
+    /// A module's calls take long.
+    fn mark_slow(&self, name: &str) {
+        let component = self.agent.runtime.component(name).unwrap();
+        let generation = component.current().number();
+        self.agent.engine.pace().mark_slow(self.component(name), generation);
+    }
+
     /// Waits until the slow module is known for it.
     fn until_it_is_known(&self) {
         let slow = self.component("mib.slow");
@@ -203,10 +210,9 @@ fn a_stuck_thread_of_streams_keeps_one_connection() {
 fn a_module_that_never_returns_leaves_threads_to_one_that_does() {
     let world = World::new();
     world.takes(slow::HANGS);
-    let pace = world.agent.engine.pace();
-    pace.mark_slow(world.component("mib.slow"));
+    world.mark_slow("mib.slow");
     let hanging: Vec<_> = (0..20).map(|_| world.send("v2c public get B.7.1.0")).collect();
-    pace.mark_slow(world.component("mib.sample"));
+    world.mark_slow("mib.sample");
     assert_eq!(world.ask("v2c public get B.1.1.0"), (0, 0, vec![42]), "not at the deadline");
     for socket in &hanging {
         assert_eq!(hear(socket), (5, 1, vec![]));
@@ -219,25 +225,56 @@ fn a_module_that_never_returns_leaves_threads_to_one_that_does() {
 fn a_request_that_hangs_in_one_module_takes_no_share_of_another() {
     let world = World::new();
     world.takes(slow::HANGS);
-    let pace = world.agent.engine.pace();
     for name in ["mib.sample", "mib.slow"] {
-        pace.mark_slow(world.component(name));
+        world.mark_slow(name);
     }
     let hanging: Vec<_> = (0..4).map(|_| world.send("v2c public get B.1.1.0 B.7.1.0")).collect();
     for socket in &hanging {
         assert_eq!(hear(socket).0, 5);
     }
-    pace.mark_slow(world.component("mib.sample"));
+    world.mark_slow("mib.sample");
     assert_eq!(world.ask("v2c public get B.1.1.0"), (0, 0, vec![42]), "not at the deadline");
     world.takes(0);
     assert_eq!(world.end(), 0);
 }
 
 #[test]
+fn a_request_that_hangs_in_a_module_that_nobody_knew_to_be_slow_takes_no_share_of_the_one_it_was_left_for()
+ {
+    let world = World::new();
+    world.takes(slow::HANGS);
+    world.mark_slow("mib.sample");
+    let hanging: Vec<_> = (0..2).map(|_| world.send("v2c public get B.1.1.0 B.7.1.0")).collect();
+    for socket in &hanging {
+        assert_eq!(hear(socket), (5, 1, vec![]), "both have been begun");
+    }
+    assert_eq!(world.ask("v2c public get B.1.1.0"), (0, 0, vec![42]), "not at the deadline");
+    world.takes(0);
+    assert_eq!(world.end(), 0);
+}
+
+#[test]
+fn a_request_that_two_threads_answer_is_counted_once() {
+    let world = World::new();
+    world.takes(slow::HANGS);
+    world.mark_slow("mib.slow");
+    let asked: Vec<_> = (0..2).map(|_| world.send("v2c public get B.7.1.0")).collect();
+    for socket in &asked {
+        assert_eq!(hear(socket), (5, 1, vec![]), "at the deadline");
+    }
+    let engine = Arc::clone(&world.agent.engine);
+    world.takes(0);
+    assert_eq!(world.end(), 0, "those that waited answered them, too");
+    let counted = engine.requests().all().filter(|(kind, _, count)| *kind == "get" && *count > 0);
+    let counted: Vec<_> = counted.map(|(_, outcome, count)| (outcome.name(), count)).collect();
+    assert_eq!(counted, [("error", 2)]);
+}
+
+#[test]
 fn what_replaces_a_module_that_does_not_return_is_asked_anew() {
     let world = World::new();
     world.takes(3000);
-    world.agent.engine.pace().mark_slow(world.component("mib.slow"));
+    world.mark_slow("mib.slow");
     let hanging: Vec<_> = (0..3).map(|_| world.send("v2c public get B.7.1.0")).collect();
     for socket in &hanging {
         assert_eq!(hear(socket), (5, 1, vec![]));
@@ -271,10 +308,10 @@ fn a_set_that_waited_behind_a_hanging_call_past_its_deadline_sets_nothing() {
 #[test]
 fn a_module_that_nobody_knew_to_be_slow_does_not_stop_the_deadlines() {
     let world = World::new();
-    // The first call is the receiving thread's. Then the request is left because of another module, and two
-    // hang: the thread that waits, and at the deadline the one that keeps it.
+    // The first call is the receiving thread's. Then the request is left because of another module, and the
+    // thread that waits hangs; at the deadline the one that keeps it may, too.
     world.takes(slow::HANGS + 1);
-    world.agent.engine.pace().mark_slow(world.component("mib.sample"));
+    world.mark_slow("mib.sample");
     assert_eq!(world.ask("v2c public get B.7.1.0 B.1.1.0"), (5, 1, vec![]));
     assert_eq!(world.ask("v2c public get B.7.1.0 B.1.1.0"), (5, 1, vec![]));
     world.takes(0);
@@ -297,7 +334,7 @@ fn a_swap_is_not_kept_by_a_request_that_hangs_in_the_old_generation() {
 #[test]
 fn what_nobody_has_begun_is_answered_when_the_agent_ends() {
     let world = World::new();
-    world.agent.engine.pace().mark_slow(world.component("mib.slow"));
+    world.mark_slow("mib.slow");
     world.takes(slow::HANGS);
     let asked: Vec<_> = (0..4).map(|_| world.send("v2c public get B.7.1.0")).collect();
     // All have been taken over once one that came after them is answered.
