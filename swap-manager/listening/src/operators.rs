@@ -15,7 +15,7 @@ use std::fmt;
 pub enum Role {
     /// See what is there.
     Read,
-    /// Begin swaps and give them up, and call modules.
+    /// Begin swaps and give them up.
     Push,
     /// Keep a swap, go back to an older version, change who is trusted.
     Approve,

@@ -98,9 +98,16 @@ fn a_certificate_has_the_roles_of_its_operator_and_no_other() {
     let begun = ask(&pusher).post_packages("/v1/swaps", Some(&soon()), &[package()]).unwrap();
     assert_eq!(begun["operator"], "fingers");
     ended(&ask(&pusher), 1);
+    // What modules have for each other is not for whoever may push what others sign.
+    let total = json!({ "method": "total" });
+    let invoked = ask(&pusher).post("/v1/components/tally/invoke", &total);
+    assert_eq!(refusal(invoked), is(403, "not-allowed"));
     for path in ["/v1/rollbacks", "/v1/trust", "/v1/swaps/1/confirm"] {
         assert_eq!(refusal(ask(&pusher).post(path, &json!({}))), is(403, "not-allowed"), "{path}");
     }
+    // The right name is nobody where the certificate is what counts.
+    let namesake = authority.issue("pusher");
+    assert_eq!(refusal(ask(&namesake).get("/v1/status")), is(403, "not-allowed"));
 }
 
 #[test]

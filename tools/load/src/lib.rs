@@ -6,15 +6,19 @@
 //!
 //! In reading order: [`usm`] (keys, codes, ciphers: its own, not the agent's modules), [`session`] (messages
 //! to one agent and their proof), [`question`] (what is asked and what an answer must be), [`generator`]
-//! (closed and open loop), [`process`] (what the agent's process costs meanwhile).
+//! (closed and open loop), [`traced`] (each request under a number of its own, and what became of it),
+//! [`process`] (what the agent's process costs meanwhile), [`agents`] (processes to ask), [`report`].
 
+pub mod agents;
 #[path = "../../../agent/daemon/src/batch.rs"]
 #[allow(dead_code, reason = "a manager has no use for what only an agent needs")]
 mod batch;
 pub mod generator;
 pub mod process;
 pub mod question;
+pub mod report;
 pub mod session;
+pub mod traced;
 pub mod usm;
 
 use std::net::{SocketAddr, UdpSocket};

@@ -106,6 +106,23 @@ impl Session {
         }
     }
 
+    /// Goes by the boots and the time of a Report that says that ours are not the agent's (RFC 3414 §3.2,
+    /// step 7); says whether it was one. An agent that was started again has others.
+    pub fn follow(&mut self, report: &[u8]) -> bool {
+        match &mut self.who {
+            Known::User(user) => user.follow(report),
+            Known::Echo | Known::Community(_) => false,
+        }
+    }
+
+    /// How often the agent was started, as it says.
+    pub const fn boots(&self) -> Option<u32> {
+        match &self.who {
+            Known::User(user) => Some(user.boots),
+            Known::Echo | Known::Community(_) => None,
+        }
+    }
+
     /// The number under which an answer answers: what to look for before it is proven.
     ///
     /// # Errors
@@ -227,6 +244,38 @@ impl User {
         }
     }
 
+    /// Whether the code of a message fits.
+    fn is_proven(&self, message: &[u8], usm: &UsmParameters<'_>) -> bool {
+        let field = usm.authentication.range();
+        let (before, after) = (message.get(..field.start), message.get(field.end..));
+        let parts = [
+            before.unwrap_or_default(),
+            &[0; 32][..self.auth.code_len()],
+            after.unwrap_or_default(),
+        ];
+        let code = self.auth.code(parts);
+        Some(usm.authentication.octets) == code.get(..self.auth.code_len())
+    }
+
+    fn follow(&mut self, report: &[u8]) -> bool {
+        let Ok(message) = V3Message::decode(report) else { return false };
+        let Ok(usm) = UsmParameters::decode(message.security_parameters) else { return false };
+        let is_a_report = match message.data {
+            ScopedPduData::Plain(scoped) => ScopedPdu::decode(scoped.reader())
+                .and_then(|scoped| scoped.decode_pdu())
+                .is_ok_and(|pdu| matches!(pdu, AnyPdu::Pdu(pdu) if pdu.kind == PduKind::Report)),
+            ScopedPduData::Encrypted(_) => false,
+        };
+        let is_ours = usm.engine_id == self.engine_id && self.is_proven(report, &usm);
+        // RFC 3414 §3.2, step 7b 1: a clock goes forward only.
+        if is_a_report && is_ours && (usm.engine_boots, usm.engine_time) > (self.boots, self.time) {
+            (self.boots, self.time) = (usm.engine_boots, usm.engine_time);
+            self.heard = Instant::now();
+            return true;
+        }
+        false
+    }
+
     fn open<'a>(
         &self,
         request: &[u8],
@@ -244,22 +293,19 @@ impl User {
         if message.header.flags.0 != wanted {
             return Err(Wrong("another level than was asked at"));
         }
-        let clock = (usm.engine_boots, usm.engine_time.abs_diff(self.now()) <= 2);
+        // The agent wrote this after it was asked, by its own clock, which runs as ours does.
+        let asked = V3Message::decode(request)
+            .and_then(|request| UsmParameters::decode(request.security_parameters));
+        let asked = asked.map_err(|_| Wrong("nothing was asked"))?;
+        let is_of_then = asked.engine_time.saturating_sub(2)..=self.now().saturating_add(2);
+        let clock = (usm.engine_boots, is_of_then.contains(&usm.engine_time));
         if usm.engine_id != self.engine_id || clock != (self.boots, true) {
             return Err(Wrong("another engine or clock"));
         }
         if usm.user_name != self.name {
             return Err(Wrong("another user"));
         }
-        let field = usm.authentication.range();
-        let (before, after) = (answer.get(..field.start), answer.get(field.end..));
-        let parts = [
-            before.unwrap_or_default(),
-            &[0; 32][..self.auth.code_len()],
-            after.unwrap_or_default(),
-        ];
-        let code = self.auth.code(parts);
-        if Some(usm.authentication.octets) != code.get(..self.auth.code_len()) {
+        if !self.is_proven(answer, &usm) {
             return Err(Wrong("a code that does not fit"));
         }
         let scoped = match (message.data, &self.private) {
@@ -267,10 +313,7 @@ impl User {
             (ScopedPduData::Encrypted(cipher), Some(key)) => {
                 let salt = usm.privacy.try_into().map_err(|_| Wrong("no salt"))?;
                 // RFC 3826 §3.1.2.1: a salt that was used already would give the plain text away.
-                if V3Message::decode(request)
-                    .and_then(|request| UsmParameters::decode(request.security_parameters))
-                    .is_ok_and(|asked| asked.privacy == usm.privacy)
-                {
+                if asked.privacy == usm.privacy {
                     return Err(Wrong("the salt of the request"));
                 }
                 room.clear();

@@ -356,18 +356,20 @@ fn attack_slow_retrieval() {
         };
         as_user(uid, || (0..16).map(|_| begun()).collect())
     };
+    // In this order: the one that has been quiet longest gives way, and that is not to be a push.
+    let half: Vec<_> =
+        OTHERS.flat_map(|uid| say(uid, b"POST /v1/swaps HTTP/1.1\r\nhost:")).collect();
     let dripping = say(
         PUSHER,
         b"POST /v1/swaps HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\
           content-type: multipart/form-data; boundary=x\r\n\r\n",
     );
-    let half: Vec<_> =
-        OTHERS.flat_map(|uid| say(uid, b"POST /v1/swaps HTTP/1.1\r\nhost:")).collect();
     assert_eq!(dripping.len() + half.len(), 64, "that is every place");
     std::thread::scope(|scope| {
         scope.spawn(|| {
             // Until all of them were sent away; should they never be, two minutes.
-            let drips = || dripping.iter().filter(|mut stream| stream.write_all(b"x").is_ok());
+            let drips =
+                || dripping.iter().map(|mut stream| stream.write_all(b"x")).filter(Result::is_ok);
             for _ in 0..600 {
                 if drips().count() == 0 {
                     break;

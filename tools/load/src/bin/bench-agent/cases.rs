@@ -3,11 +3,12 @@
 //! Agents take turns in every round, so that whatever else the machine does falls on all of them. Figures are
 //! medians over rounds.
 
-use crate::agents::{Agent, Kind, community, user};
 use s_load::Error;
+use s_load::agents::{Agent, Kind, community, user};
 use s_load::generator::{Load, Outcome, run};
 use s_load::process::cpu_nanos;
 use s_load::question::{Question, SYS_UP_TIME, Type};
+use s_load::report::{median, rounded};
 use s_load::session::{Session, Who};
 use s_load::usm::Auth;
 use serde_json::{Map, Value, json};
@@ -232,15 +233,4 @@ pub(crate) fn measure_echo(agent: &Agent, effort: Effort) -> Result<[f64; 2], Er
         costs.push(used / outcome.answers.max(1) as f64);
     }
     Ok([median(rates), median(costs)])
-}
-
-/// The middle of some figures; not a number where there are none.
-pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// Three decimals are more than a clock knows.
-pub(crate) fn rounded(figure: f64) -> f64 {
-    (figure * 1e3).round() / 1e3
 }

@@ -4,22 +4,21 @@
 //! It asserts nothing about time; it fails where something does not work, and tells wrong and lost answers
 //! as `faults`. `cargo xtask bench agent` builds what it runs.
 //!
-//! In this order: `agents` (processes to ask), `cases` (what they are asked), `namespace` (ten thousand
-//! interfaces), `report`.
+//! In this order: `cases` (what agents are asked), `namespace` (ten thousand interfaces), `report`.
 
-mod agents;
 mod cases;
 mod namespace;
 mod report;
 
-use agents::{Agent, Host, Kind};
-use cases::{Effort, Faults, median, rounded};
+use cases::{Effort, Faults};
 use clap::Parser;
 use s_load::Error;
+use s_load::agents::{Agent, Host, Kind, Place};
 use s_load::process::rss_kib;
+use s_load::report::{machine, median, rounded, today, write_docs};
 use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -85,7 +84,7 @@ fn main() -> ExitCode {
 fn measure(options: &Options) -> Result<(), Error> {
     let began = Instant::now();
     let say = |what: &str| eprintln!("{:>7.1} s  {what}", began.elapsed().as_secs_f64());
-    let host = Host::new()?;
+    let host = Host::new(Place::Apart)?;
     let (mut run, mut skipped, mut faults) = (Map::new(), Map::new(), Faults::default());
     if let Some(why) = host.untuned() {
         skipped.insert("snmpd_tuned".to_owned(), json!(why));
@@ -129,8 +128,8 @@ fn measure(options: &Options) -> Result<(), Error> {
     }
     run.insert("faults".to_owned(), faults.into_json());
     run.insert("skipped".to_owned(), skipped.into());
-    run.insert("machine".to_owned(), json!(report::machine()));
-    run.insert("date".to_owned(), json!(report::today()));
+    run.insert("machine".to_owned(), json!(machine()));
+    run.insert("date".to_owned(), json!(today()));
     run.insert("quick".to_owned(), json!(options.quick));
     write(options, run.into())
 }
@@ -142,11 +141,10 @@ fn write(options: &Options, run: Value) -> Result<(), Error> {
     println!("{tables}");
     println!("faults: {}; skipped: {}", run["faults"], run["skipped"]);
     if options.write_docs {
-        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
         let length = if options.quick { "a short run" } else { "a full run" };
-        let (today, machine) = (report::today(), report::machine());
+        let (today, machine) = (today(), machine());
         let text = format!("Measured on {today}, {length}, on {machine}.\n\n{tables}");
-        report::write_docs(&docs, &json, &text)?;
+        write_docs("performance-agent.md", "agent.json", &json, &text)?;
     }
     Ok(())
 }
@@ -184,7 +182,7 @@ fn weigh(agents: &[Agent], when: &str, memory: &mut Map<String, Value>) -> Resul
 /// In the namespace: links, agents, the walk. What it finds goes to standard output.
 fn inside(options: &Options) -> Result<(), Error> {
     let kind = namespace::prepare(options.interfaces)?;
-    let host = Host::new()?;
+    let host = Host::new(Place::Apart)?;
     let agents = start(&host)?;
     let all: Vec<&Agent> = agents.iter().collect();
     let mut faults = Faults::default();

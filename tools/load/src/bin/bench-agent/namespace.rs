@@ -2,8 +2,8 @@
 //!
 //! The bench starts itself again inside of one; what it measures there comes back as JSON on standard output.
 
-use crate::agents::program;
 use s_load::Error;
+use s_load::agents::program;
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 use std::io::Write as _;

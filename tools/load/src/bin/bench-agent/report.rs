@@ -1,30 +1,10 @@
-//! Figures, the lines that they should reach, and where they are written.
-//!
-//! Invariant: the JSON object, the printed tables and the documentation show the same run.
+//! Figures of agents beside each other, and the lines that they should reach.
 
-use s_load::Error;
+use s_load::report::{Line, Row, at, short};
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// A figure and the line that it should reach.
-struct Row {
-    what: &'static str,
-    figure: fn(&Value) -> Option<f64>,
-    line: Line,
-}
-
-enum Line {
-    AtLeast(f64),
-    AtMost(f64),
-}
 
 use Line::{AtLeast, AtMost};
-
-fn at(run: &Value, pointer: &str) -> Option<f64> {
-    run.pointer(pointer)?.as_f64()
-}
 
 /// One figure over another.
 fn over(run: &Value, upper: &str, lower: &str) -> Option<f64> {
@@ -151,72 +131,5 @@ pub(crate) fn tables(run: &Value) -> String {
             let _ = writeln!(text, "| {what} | {} {unit} |", short(figure));
         }
     }
-    text += "\n| line | figure | to reach | |\n|---|--:|--:|---|\n";
-    for row in ROWS {
-        let Some(figure) = (row.figure)(run) else { continue };
-        let (sign, line, is_reached) = match row.line {
-            AtLeast(line) => ("≥", line, figure >= line),
-            AtMost(line) => ("≤", line, figure <= line),
-        };
-        let verdict = if is_reached { "reached" } else { "not reached" };
-        let _ = writeln!(text, "| {} | {} | {sign} {line} | {verdict} |", row.what, short(figure));
-    }
-    text
-}
-
-/// Three digits that mean something.
-fn short(figure: f64) -> String {
-    match figure.abs() {
-        whole if whole >= 100.0 => format!("{figure:.0}"),
-        tens if tens >= 10.0 => format!("{figure:.1}"),
-        _ => format!("{figure:.2}"),
-    }
-}
-
-const BEGIN: &str = "<!-- measured: begin -->";
-const END: &str = "<!-- measured: end -->";
-
-/// Rewrites what stands between the markers of the documentation, and the committed baseline.
-///
-/// # Errors
-/// The page is not there or has lost its markers.
-pub(crate) fn write_docs(docs: &Path, json: &str, text: &str) -> Result<(), Error> {
-    let page = docs.join("performance-agent.md");
-    let before = std::fs::read_to_string(&page)?;
-    let broken = || format!("{} has lost its markers `{BEGIN}` and `{END}`", page.display());
-    let (head, rest) = before.split_once(BEGIN).ok_or_else(broken)?;
-    let (_, tail) = rest.split_once(END).ok_or_else(broken)?;
-    std::fs::write(&page, format!("{head}{BEGIN}\n\n{text}\n{END}{tail}"))?;
-    std::fs::create_dir_all(docs.join("baselines"))?;
-    Ok(std::fs::write(docs.join("baselines/agent.json"), json)?)
-}
-
-/// Today, as in 2026-11-21.
-pub(crate) fn today() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    // Days since 0000-03-01, so that a leap day is the last of its year (Howard Hinnant's algorithm).
-    let days = seconds / 86_400 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year}-{month:02}-{day:02}")
-}
-
-/// The class of this machine: processors and kernel, nothing that names it.
-pub(crate) fn machine() -> String {
-    let processors = std::thread::available_parallelism().map_or(0, usize::from);
-    let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
-    let model = model.trim_start_matches([' ', '\t', ':']);
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let kernel: Vec<_> = kernel.trim().split(['.', '-']).take(2).collect();
-    format!(
-        "{processors} processors ({model}), Linux {}, {}",
-        kernel.join("."),
-        std::env::consts::ARCH
-    )
+    text + "\n" + &s_load::report::lines(ROWS, run)
 }

@@ -2,11 +2,12 @@
 //!
 //! It never touches an agent that somebody else started, nor what the system keeps for one.
 
-use s_load::Error;
-use s_load::process::start_on;
-use s_load::question::SYS_UP_TIME;
-use s_load::session::{Session, Who};
-use s_load::usm::Auth;
+use crate::Error;
+use crate::process::{processors, start_on, stay_on};
+use crate::question::SYS_UP_TIME;
+use crate::session::{Session, Who};
+use crate::usm::Auth;
+use rustix::process::{Pid, Signal, kill_process};
 use s_wire::{Arcs, Pdu, PduKind, Value, VarBind};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 
 /// Which agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// This repository's.
     Ours,
     /// The system's snmpd.
@@ -28,8 +29,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// As keys of the result begin.
-    pub(crate) const fn key(self) -> &'static str {
+    /// As keys of a result begin.
+    pub const fn key(self) -> &'static str {
         match self {
             Kind::Ours => "ours",
             Kind::Snmpd => "snmpd",
@@ -43,12 +44,12 @@ impl Kind {
 const PASSPHRASE: &str = "a passphrase for measuring";
 
 /// SNMPv2c.
-pub(crate) fn community() -> Who {
+pub fn community() -> Who {
     Who::Community("public".to_owned())
 }
 
 /// A user that every agent here has.
-pub(crate) fn user(auth: Auth, is_private: bool) -> Who {
+pub fn user(auth: Auth, is_private: bool) -> Who {
     let name = match (auth, is_private) {
         (Auth::Sha1, false) => "sha1",
         (Auth::Sha1, true) => "sha1aes",
@@ -62,10 +63,20 @@ pub(crate) fn user(auth: Auth, is_private: bool) -> Who {
     }
 }
 
+/// Which processors agents run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the second one that there is, and whoever asks on the first.
+    Apart,
+    /// Wherever the system likes.
+    Anywhere,
+}
+
 /// Where what runs comes from and where it runs.
-pub(crate) struct Host {
+pub struct Host {
     /// The processors that there are: the manager's, the agents', and others.
     processors: Vec<usize>,
+    place: Place,
     /// `sagentd`.
     ours: PathBuf,
     /// The library that takes the look-up out, or why there is none.
@@ -74,11 +85,13 @@ pub(crate) struct Host {
 }
 
 /// An agent that runs; it is killed when this is dropped.
-pub(crate) struct Agent {
-    pub(crate) kind: Kind,
-    pub(crate) address: SocketAddr,
+pub struct Agent {
+    /// Which one it is.
+    pub kind: Kind,
+    /// Where it listens.
+    pub address: SocketAddr,
     /// From its start to its first answer.
-    pub(crate) first_answer: Duration,
+    pub first_answer: Duration,
     child: Child,
     folder: TempDir,
 }
@@ -92,80 +105,150 @@ impl Drop for Agent {
 }
 
 impl Agent {
-    pub(crate) fn pid(&self) -> u32 {
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Where an operator of ours asks.
+    pub fn control(&self) -> PathBuf {
+        self.folder.path().join("control")
+    }
+
+    /// How many datagrams the kernel dropped because the agent did not take them in time.
+    pub fn dropped(&self) -> Option<u64> {
+        let port = format!(":{:04X}", self.address.port());
+        let table = std::fs::read_to_string("/proc/net/udp").ok()?;
+        let is_its = |line: &&str| {
+            line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&port))
+        };
+        let lines = table.lines().filter(is_its);
+        lines.map(|line| line.split_whitespace().last()?.parse::<u64>().ok()).sum()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Ends it as a service manager does, and waits until it is gone.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn end(&mut self) -> Result<(), Error> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.ok_or("no process has this number")?, Signal::TERM)?;
+        self.child.wait()?;
+        Ok(())
     }
 }
 
 impl Host {
     /// # Errors
     /// `sagentd` was not built.
-    pub(crate) fn new() -> Result<Self, Error> {
-        let processors = s_load::process::processors()?;
+    pub fn new(place: Place) -> Result<Self, Error> {
+        let processors = processors()?;
         let own = std::env::current_exe()?;
         let ours = own.with_file_name("sagentd");
         if !ours.exists() {
             let path = ours.display();
-            return Err(format!("{path} is missing: start with `cargo xtask bench agent`").into());
+            return Err(format!("{path} is missing: start with `cargo xtask bench`").into());
         }
         let folder = tempfile::tempdir()?;
         let tuning = tuning(folder.path());
-        Ok(Host { processors, ours, tuning, folder })
+        Ok(Host { processors, place, ours, tuning, folder })
     }
 
     /// Lets this thread, and what it starts, run wherever it could before agents were started.
     ///
     /// # Errors
     /// The system's.
-    pub(crate) fn let_go(&self) -> Result<(), Error> {
-        s_load::process::stay_on(&self.processors)
+    pub fn let_go(&self) -> Result<(), Error> {
+        stay_on(&self.processors)
     }
 
     /// Why there is no tuned snmpd, where there is none.
-    pub(crate) fn untuned(&self) -> Option<&str> {
+    pub fn untuned(&self) -> Option<&str> {
         self.tuning.as_ref().err().map(String::as_str)
+    }
+
+    /// `sagentd` itself.
+    pub fn ours(&self) -> &Path {
+        &self.ours
     }
 
     /// Starts an agent and waits for its first answer.
     ///
     /// # Errors
     /// It does not start, or does not answer.
-    pub(crate) fn start(&self, kind: Kind) -> Result<Agent, Error> {
+    pub fn start(&self, kind: Kind) -> Result<Agent, Error> {
+        self.start_furnished(kind, |_| Ok(String::new()))
+    }
+
+    /// The same for an agent that finds more in its folder and in its configuration.
+    ///
+    /// # Errors
+    /// It cannot be furnished, does not start, or does not answer.
+    pub fn start_furnished(
+        &self,
+        kind: Kind,
+        furnish: impl FnOnce(&Path) -> Result<String, Error>,
+    ) -> Result<Agent, Error> {
         let folder = tempfile::tempdir_in(self.folder.path())?;
         let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut command = self.command(kind, folder.path(), address)?;
-        let log = std::fs::File::create(folder.path().join("log"))?;
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let [here, there, ..] = self.processors[..] else {
-            return Err("the bench needs a processor for the agent and another one".into());
-        };
+        let more = furnish(folder.path())?;
+        configure(kind, folder.path(), address, &more)?;
         let began = Instant::now();
-        let child = start_on(there, here, &mut command)?;
+        let child = self.spawn(kind, folder.path(), address)?;
         let mut agent = Agent { kind, address, first_answer: Duration::ZERO, child, folder };
         agent.first_answer = wait_for(&mut agent, began)?;
         Ok(agent)
     }
 
+    /// Starts an agent that has ended once more, where it was.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_again(&self, agent: &mut Agent) -> Result<(), Error> {
+        agent.child = self.spawn(agent.kind, agent.folder.path(), agent.address)?;
+        Ok(())
+    }
+
+    fn spawn(&self, kind: Kind, folder: &Path, address: SocketAddr) -> Result<Child, Error> {
+        let mut command = self.command(kind, folder, address)?;
+        let log = std::fs::File::options().create(true).append(true).open(folder.join("log"))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        match (self.place, &self.processors[..]) {
+            (Place::Apart, [here, there, ..]) => start_on(*there, *here, &mut command),
+            (Place::Apart, _) => {
+                Err("the bench needs a processor for the agent and another one".into())
+            }
+            (Place::Anywhere, _) => {
+                let child = command.spawn();
+                child
+                    .map_err(|error| format!("{}: {error}", command.get_program().display()).into())
+            }
+        }
+    }
+
     fn command(&self, kind: Kind, folder: &Path, address: SocketAddr) -> Result<Command, Error> {
         Ok(match kind {
             Kind::Ours => {
-                let file = folder.join("sagentd.toml");
-                std::fs::write(&file, ours(folder, address))?;
                 let mut command = Command::new(&self.ours);
-                command.arg("-c").arg(file).arg("-q");
+                command.arg("-c").arg(folder.join(OURS)).arg("-q");
                 command
             }
             Kind::Snmpd | Kind::SnmpdTuned => {
-                let file = folder.join("snmpd.conf");
-                std::fs::write(&file, snmpd())?;
                 let mut command = Command::new(program("snmpd"));
                 // The modules that Debian's own unit leaves out.
-                command.args(["-f", "-Lf", "/dev/null", "-C", "-c"]).arg(file);
+                command.args(["-f", "-Lf", "/dev/null", "-C", "-c"]);
+                command.arg(folder.join(SNMPD));
                 command.arg("-p").arg(folder.join("pid"));
                 command.args(["-I", "-smux,mteTrigger,mteTriggerConf"]);
                 command.arg(format!("udp:{address}"));
-                command.env("SNMP_PERSISTENT_DIR", folder).env("SNMPCONFPATH", folder);
+                // Not beside its configuration: what it keeps has the same name, and would take its place.
+                command.env("SNMP_PERSISTENT_DIR", folder.join(KEPT)).env("SNMPCONFPATH", folder);
                 command.env("MIBS", "");
                 if kind == Kind::SnmpdTuned {
                     command.env("LD_PRELOAD", self.tuning.as_ref().map_err(String::as_str)?);
@@ -182,9 +265,27 @@ impl Host {
 }
 
 /// A program of the system, which need not be on the path of who is not root.
-pub(crate) fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let usual = Path::new("/usr/sbin").join(name);
     if usual.exists() { usual } else { PathBuf::from(name) }
+}
+
+/// What the files are called.
+const OURS: &str = "sagentd.toml";
+const SNMPD: &str = "snmpd.conf";
+/// What snmpd keeps over a restart: its boots, and its users' keys.
+const KEPT: &str = "kept";
+
+fn configure(kind: Kind, folder: &Path, address: SocketAddr, more: &str) -> Result<(), Error> {
+    let (file, text) = match kind {
+        Kind::Ours => (OURS, ours(folder, address)),
+        Kind::Snmpd | Kind::SnmpdTuned => {
+            std::fs::create_dir(folder.join(KEPT))?;
+            (SNMPD, snmpd())
+        }
+        Kind::Echo => return Ok(()),
+    };
+    Ok(std::fs::write(folder.join(file), text + more)?)
 }
 
 fn ours(folder: &Path, address: SocketAddr) -> String {
