@@ -136,7 +136,12 @@ impl User {
         if fields.flags & AUTHENTIC != 0 {
             let digest = answer.get(fields.digest_at..fields.digest_at + DIGEST)?.to_vec();
             answer[fields.digest_at..fields.digest_at + DIGEST].fill(0);
-            assert_eq!(digest, self.digest(&answer), "the digest of an answer is wrong");
+            let (ours, theirs) = (&self.engine_id, &fields.engine_id);
+            assert_eq!(
+                digest,
+                self.digest(&answer),
+                "the digest of an answer is wrong: from {theirs:02x?} for {ours:02x?}: {answer:02x?}"
+            );
         }
         let mut scoped = fields.scoped;
         if fields.flags & ENCRYPTED != 0 {
