@@ -243,12 +243,16 @@ impl Host {
                 let mut command = Command::new(program("snmpd"));
                 // The modules that Debian's own unit leaves out.
                 command.args(["-f", "-Lf", "/dev/null", "-C", "-c"]);
-                command.arg(folder.join(SNMPD));
+                // `-C` leaves out what it keeps, too: its engine, its boots.
+                let kept = folder.join(KEPT);
+                let read =
+                    [folder.join(SNMPD), kept.join(SNMPD)].map(|file| file.display().to_string());
+                command.arg(read.join(","));
                 command.arg("-p").arg(folder.join("pid"));
                 command.args(["-I", "-smux,mteTrigger,mteTriggerConf"]);
                 command.arg(format!("udp:{address}"));
                 // Not beside its configuration: what it keeps has the same name, and would take its place.
-                command.env("SNMP_PERSISTENT_DIR", folder.join(KEPT)).env("SNMPCONFPATH", folder);
+                command.env("SNMP_PERSISTENT_DIR", kept).env("SNMPCONFPATH", folder);
                 command.env("MIBS", "");
                 if kind == Kind::SnmpdTuned {
                     command.env("LD_PRELOAD", self.tuning.as_ref().map_err(String::as_str)?);
@@ -281,6 +285,7 @@ fn configure(kind: Kind, folder: &Path, address: SocketAddr, more: &str) -> Resu
         Kind::Ours => (OURS, ours(folder, address)),
         Kind::Snmpd | Kind::SnmpdTuned => {
             std::fs::create_dir(folder.join(KEPT))?;
+            std::fs::write(folder.join(KEPT).join(SNMPD), "")?;
             (SNMPD, snmpd())
         }
         Kind::Echo => return Ok(()),

@@ -46,7 +46,8 @@ fn of_others(storm: &Value) -> Option<f64> {
 /// Everything, in Markdown.
 pub(crate) fn tables(run: &Value) -> String {
     let mut text = String::from(
-        "| storm | swaps | /s | sent | answered | lost | of them dropped by the kernel | wrong | twice | mixed | p50, p99, max µs | without swaps |\n\
+        "| storm | swaps | /s | sent | answered | lost | of them dropped by the kernel | wrong | twice | mixed | \
+         p50, p99, max µs | without swaps |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     for (what, pointer) in [
