@@ -64,9 +64,7 @@ impl Connections {
     pub(crate) fn join(&self) -> Option<Place> {
         let mut list = self.list();
         if list.len() >= ALL {
-            let idle = list.iter().enumerate().filter(|(_, c)| c.busy.load(Ordering::Relaxed) == 0);
-            let (oldest, _) = idle.min_by_key(|(_, connection)| *connection.quiet_since())?;
-            list.remove(oldest).close.notify_one();
+            give_way(&mut list, |_| true)?;
         }
         let connection = Arc::new(Connection {
             caller: OnceLock::new(),
@@ -79,6 +77,15 @@ impl Connections {
     }
 }
 
+/// The one of these that has waited for nothing for longest goes; none where all wait for an answer.
+fn give_way(list: &mut Vec<Arc<Connection>>, may_go: impl Fn(&Connection) -> bool) -> Option<()> {
+    let is_idle = |c: &Connection| may_go(c) && c.busy.load(Ordering::Relaxed) == 0;
+    let idle = list.iter().enumerate().filter(|(_, connection)| is_idle(connection));
+    let (oldest, _) = idle.min_by_key(|(_, connection)| *connection.quiet_since())?;
+    list.remove(oldest).close.notify_one();
+    Some(())
+}
+
 /// A connection's place, given back when it is dropped.
 pub(crate) struct Place {
     connections: Connections,
@@ -86,13 +93,15 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Says who calls; false when they have enough connections.
+    /// Says who calls. Of too many of one caller's connections an idle one gives way; false where none is.
     pub(crate) fn is_of(&self, caller: Caller) -> bool {
-        let same = |c: &&Arc<Connection>| c.caller().is_some_and(|other| other.name == caller.name);
-        let others = self.connections.list().iter().filter(same).count();
+        let mut list = self.connections.list();
+        let same = |c: &Connection| c.caller().is_some_and(|other| other.name == caller.name);
+        let has_enough = list.iter().filter(|connection| same(connection)).count() >= EACH;
+        let has_place = !has_enough || give_way(&mut list, same).is_some();
         // Once per connection; a second time would change nothing.
         let _ = self.connection.caller.set(caller);
-        others < EACH
+        has_place
     }
 }
 
@@ -135,7 +144,12 @@ mod tests {
         let connections = Connections::default();
         let places: Vec<Place> = (0..EACH).map(|_| connections.join().unwrap()).collect();
         assert!(places.iter().all(|place| place.is_of(caller("ada"))));
-        assert!(!connections.join().unwrap().is_of(caller("ada")));
+        let busy: Vec<Busy> = places.iter().map(|place| place.connection.busy()).collect();
+        assert!(!connections.join().unwrap().is_of(caller("ada")), "all of hers are busy");
         assert!(connections.join().unwrap().is_of(caller("bob")));
+        drop(busy);
+        let newcomer = connections.join().unwrap();
+        assert!(newcomer.is_of(caller("ada")), "an idle one of hers gives way");
+        assert_eq!(connections.list().len(), EACH);
     }
 }
