@@ -17,6 +17,7 @@ mod daemon {
     pub(crate) mod config;
     pub(crate) mod connection;
     pub(crate) mod control;
+    pub(crate) mod doctor;
     pub(crate) mod first_user;
     pub(crate) mod identity;
     pub(crate) mod keeper;
@@ -35,6 +36,8 @@ mod daemon {
     pub(crate) mod store;
     pub(crate) mod stream;
     pub(crate) mod threads;
+    pub(crate) mod told;
+    pub(crate) mod trial;
     pub(crate) mod udp;
     pub(crate) mod watch;
     pub(crate) mod why;
