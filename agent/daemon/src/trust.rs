@@ -7,7 +7,7 @@
 use rustix::fs::{Mode, fstat};
 use s_package::key::SecretKey;
 use s_package::text::Name;
-use s_package::trust::{RootKey, Roots, SCHEMA, TrustDocument, TrustStore};
+use s_package::trust::{RootKey, TrustDocument, TrustStore};
 use std::error::Error;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -62,15 +62,11 @@ fn nobody() -> Result<TrustStore, Box<dyn Error>> {
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *seed)?;
     let public = SecretKey::from_seed(&seed).public();
-    let root = RootKey { id: public.id(), public, name: Name::parse("nobody")?, expires: None };
-    Ok(TrustStore::try_from(TrustDocument {
-        schema: SCHEMA,
-        // Any other is newer, and so is what updates have made of one that was there before.
-        version: 1,
-        roots: Roots { threshold: 1, keys: vec![root] },
-        keys: Vec::new(),
-        rules: Vec::new(),
-    })?)
+    // Any other is newer, and so is what updates have made of one that was there before.
+    let root = RootKey::new(Name::parse("nobody")?, public);
+    let document =
+        TrustDocument { rules: Vec::new(), ..TrustDocument::first(vec![root], Vec::new()) };
+    Ok(TrustStore::try_from(document)?)
 }
 
 #[cfg(test)]

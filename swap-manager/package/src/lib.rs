@@ -12,20 +12,17 @@
 //!
 //! ```
 //! use std::collections::BTreeMap;
-//! use s_package::trust::{ReleaseKey, RootKey, Roots, Rule};
+//! use s_package::trust::{ReleaseKey, RootKey};
 //! use s_package::*;
 //!
 //! // Once: a key, and a trust store in which it may sign for security components.
 //! # let seed = zeroize::Zeroizing::new([7; 32]);
 //! let key = SecretKey::from_seed(&seed);
-//! let (id, public, name) = (key.public().id(), key.public(), Name::parse("alice")?);
-//! let trust = TrustStore::try_from(TrustDocument {
-//!     schema: trust::SCHEMA,
-//!     version: 1,
-//!     roots: Roots { threshold: 1, keys: vec![RootKey { id, public, name: name.clone(), expires: None }] },
-//!     keys: vec![ReleaseKey { id, public, name, expires: None, components: vec![Pattern::parse("security.*")?] }],
-//!     rules: vec![Rule { components: Pattern::parse("*")?, threshold: 1 }],
-//! })?;
+//! let (public, name) = (key.public(), Name::parse("alice")?);
+//! let trust = TrustStore::try_from(TrustDocument::first(
+//!     vec![RootKey::new(name.clone(), public)],
+//!     vec![ReleaseKey::new(name, public, vec![Pattern::parse("security.*")?])],
+//! ))?;
 //!
 //! // The maker packs and signs.
 //! let facts = Facts::parse(br#"{

@@ -111,6 +111,11 @@ checked_text!(
 );
 
 impl Pattern {
+    /// Every component.
+    pub fn any() -> Self {
+        Pattern("*".into())
+    }
+
     /// Whether the whole component name fits this pattern.
     pub fn matches(&self, component: &Name) -> bool {
         let (pattern, name) = (self.0.as_bytes(), component.0.as_bytes());

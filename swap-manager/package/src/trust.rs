@@ -79,6 +79,33 @@ pub struct ReleaseKey {
     pub components: Vec<Pattern>,
 }
 
+impl RootKey {
+    /// A key without an end.
+    pub fn new(name: Name, public: PublicKey) -> Self {
+        RootKey { id: public.id(), public, name, expires: None }
+    }
+}
+
+impl ReleaseKey {
+    /// A key without an end.
+    pub fn new(name: Name, public: PublicKey, components: Vec<Pattern>) -> Self {
+        ReleaseKey { id: public.id(), public, name, expires: None, components }
+    }
+}
+
+impl TrustDocument {
+    /// A first version: each root may change it alone, and one signature is enough for every component.
+    pub fn first(roots: Vec<RootKey>, keys: Vec<ReleaseKey>) -> Self {
+        TrustDocument {
+            schema: SCHEMA,
+            version: 1,
+            roots: Roots { threshold: 1, keys: roots },
+            keys,
+            rules: vec![Rule { components: Pattern::any(), threshold: 1 }],
+        }
+    }
+}
+
 /// How many keys must sign packages of these components.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -371,22 +398,10 @@ mod tests {
     fn document() -> TrustDocument {
         let public = SecretKey::from_seed(&Zeroizing::new([1; 32])).public();
         let name = Name::parse("alice").unwrap();
-        TrustDocument {
-            schema: SCHEMA,
-            version: 1,
-            roots: Roots {
-                threshold: 1,
-                keys: vec![RootKey { id: public.id(), public, name: name.clone(), expires: None }],
-            },
-            keys: vec![ReleaseKey {
-                id: public.id(),
-                public,
-                name,
-                expires: None,
-                components: vec![Pattern::parse("*").unwrap()],
-            }],
-            rules: vec![Rule { components: Pattern::parse("*").unwrap(), threshold: 1 }],
-        }
+        TrustDocument::first(
+            vec![RootKey::new(name.clone(), public)],
+            vec![ReleaseKey::new(name, public, vec![Pattern::any()])],
+        )
     }
 
     #[test]

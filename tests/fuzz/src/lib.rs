@@ -57,7 +57,7 @@ use s_package::envelope::{Envelope, MANIFEST_TYPE};
 use s_package::key::SecretKey;
 use s_package::text::{Name, Pattern, Triple};
 use s_package::timestamp::Timestamp;
-use s_package::trust::{ReleaseKey, RootKey, Roots, Rule, SCHEMA, TrustDocument, TrustStore};
+use s_package::trust::{ReleaseKey, RootKey, TrustDocument, TrustStore};
 use s_package::{Admitted, Conditions, Refusal};
 use zeroize::Zeroizing;
 
@@ -77,19 +77,11 @@ pub static KEY: LazyLock<SecretKey> =
 
 /// A store in which that key is the only root and may sign for every component.
 pub static TRUST: LazyLock<TrustStore> = LazyLock::new(|| {
-    let (id, public) = (KEY.public().id(), KEY.public());
-    let name = Name::parse("fuzz").expect("a name written here");
-    let all = Pattern::parse("*").expect("a pattern written here");
-    let document = TrustDocument {
-        schema: SCHEMA,
-        version: 1,
-        roots: Roots {
-            threshold: 1,
-            keys: vec![RootKey { id, public, name: name.clone(), expires: None }],
-        },
-        keys: vec![ReleaseKey { id, public, name, expires: None, components: vec![all.clone()] }],
-        rules: vec![Rule { components: all, threshold: 1 }],
-    };
+    let (name, public) = (Name::parse("fuzz").expect("a name written here"), KEY.public());
+    let document = TrustDocument::first(
+        vec![RootKey::new(name.clone(), public)],
+        vec![ReleaseKey::new(name, public, vec![Pattern::any()])],
+    );
     TrustStore::try_from(document).expect("a consistent store written here")
 });
 

@@ -4,7 +4,7 @@
 //! admits; each helper below it breaks exactly one thing.
 
 use s_loader::Sealed;
-use s_package::trust::{ReleaseKey, RootKey, Roots, Rule, SCHEMA};
+use s_package::trust::{ReleaseKey, RootKey};
 use s_package::{
     Archive, Digest, Facts, Limits, Name, Pattern, Release, SecretKey, Timestamp, Triple,
     TrustDocument, TrustStore, pack, sign,
@@ -32,21 +32,13 @@ pub fn target() -> Triple {
 pub fn trust() -> TrustStore {
     let name = |holder: &str| Name::parse(holder).unwrap();
     let released = |holder: &str, components: &str| {
-        let public = key(holder).public();
         let components = vec![Pattern::parse(components).unwrap()];
-        ReleaseKey { id: public.id(), public, name: name(holder), expires: None, components }
+        ReleaseKey::new(name(holder), key(holder).public(), components)
     };
-    let root = key("root").public();
-    TrustStore::try_from(TrustDocument {
-        schema: SCHEMA,
-        version: 1,
-        roots: Roots {
-            threshold: 1,
-            keys: vec![RootKey { id: root.id(), public: root, name: name("root"), expires: None }],
-        },
-        keys: vec![released(MAKER, "*"), released(ELSEWHERE, "other.*")],
-        rules: vec![Rule { components: Pattern::parse("*").unwrap(), threshold: 1 }],
-    })
+    TrustStore::try_from(TrustDocument::first(
+        vec![RootKey::new(name("root"), key("root").public())],
+        vec![released(MAKER, "*"), released(ELSEWHERE, "other.*")],
+    ))
     .unwrap()
 }
 

@@ -11,7 +11,7 @@ use s_package::archive::Limits;
 use s_package::key::SecretKey;
 use s_package::make::{Release, pack, sign};
 use s_package::text::{Name, Pattern, Triple};
-use s_package::trust::{ReleaseKey, RootKey, Roots, Rule, SCHEMA, TrustDocument, TrustStore};
+use s_package::trust::{ReleaseKey, RootKey, TrustDocument, TrustStore};
 use s_preflight::Rehearsal;
 use s_transaction::{Outcome, Verdict};
 use std::collections::BTreeMap;
@@ -196,17 +196,9 @@ fn package(code: &[u8], key: &SecretKey) -> Result<Vec<u8>, Box<dyn Error>> {
 
 /// Trusts that key for every component.
 fn trust(key: &SecretKey) -> Result<TrustStore, Box<dyn Error>> {
-    let (id, public) = (key.public().id(), key.public());
-    let name = Name::parse("demonstration")?;
-    let all = Pattern::parse("*")?;
-    Ok(TrustStore::try_from(TrustDocument {
-        schema: SCHEMA,
-        version: 1,
-        roots: Roots {
-            threshold: 1,
-            keys: vec![RootKey { id, public, name: name.clone(), expires: None }],
-        },
-        keys: vec![ReleaseKey { id, public, name, expires: None, components: vec![all.clone()] }],
-        rules: vec![Rule { components: all, threshold: 1 }],
-    })?)
+    let (name, public) = (Name::parse("demonstration")?, key.public());
+    Ok(TrustStore::try_from(TrustDocument::first(
+        vec![RootKey::new(name.clone(), public)],
+        vec![ReleaseKey::new(name, public, vec![Pattern::any()])],
+    ))?)
 }

@@ -9,7 +9,7 @@ use s_interop::usm::User;
 use s_listening::client::{Client, ClientError};
 use s_loader::Sealed;
 use s_package::envelope::TRUST_TYPE;
-use s_package::trust::{ReleaseKey, RootKey, Roots, Rule, SCHEMA};
+use s_package::trust::{ReleaseKey, RootKey};
 use s_package::{
     Digest, Envelope, Facts, Limits, Name, Pattern, Release, SecretKey, Triple, TrustDocument,
     TrustStore, pack, sign,
@@ -97,30 +97,18 @@ pub(crate) fn key(holder: &str) -> SecretKey {
 
 /// May sign packages of these components.
 pub(crate) fn release_key(holder: &str, components: &str) -> ReleaseKey {
-    ReleaseKey {
-        id: key(holder).public().id(),
-        public: key(holder).public(),
-        name: Name::parse(holder).unwrap(),
-        expires: None,
-        components: vec![Pattern::parse(components).unwrap()],
-    }
+    let components = vec![Pattern::parse(components).unwrap()];
+    ReleaseKey::new(Name::parse(holder).unwrap(), key(holder).public(), components)
 }
 
 /// May change whom the agent of a test trusts.
 pub(crate) fn root_key(holder: &str) -> RootKey {
-    let public = key(holder).public();
-    RootKey { id: public.id(), public, name: Name::parse(holder).unwrap(), expires: None }
+    RootKey::new(Name::parse(holder).unwrap(), key(holder).public())
 }
 
 /// Whom the agent of a test trusts, unless it says otherwise.
 pub(crate) fn trust() -> TrustDocument {
-    TrustDocument {
-        schema: SCHEMA,
-        version: 1,
-        roots: Roots { threshold: 1, keys: vec![root_key("root")] },
-        keys: vec![release_key(MAKER, "*")],
-        rules: vec![Rule { components: Pattern::parse("*").unwrap(), threshold: 1 }],
-    }
+    TrustDocument::first(vec![root_key("root")], vec![release_key(MAKER, "*")])
 }
 
 /// An update to this, signed by these roots.

@@ -6,7 +6,7 @@
 use s_control::{Preflight, SwapManager};
 use s_listening::client::{Client, ClientError};
 use s_listening::{Application, Config, Operator, Operators, Role, Service, Tls};
-use s_package::trust::{ReleaseKey, RootKey, Roots, Rule, SCHEMA};
+use s_package::trust::{ReleaseKey, RootKey};
 use s_package::{
     Digest, Limits, Name, Pattern, Release, SecretKey, Triple, TrustDocument, TrustStore, pack,
     sign,
@@ -249,25 +249,12 @@ fn key(holder: &str) -> SecretKey {
 }
 
 pub fn trust() -> TrustStore {
-    let all = Pattern::parse("*").unwrap();
-    let name = |holder: &str| Name::parse(holder).unwrap();
-    let (root, maker) = (key("root").public(), key("maker").public());
-    TrustStore::try_from(TrustDocument {
-        schema: SCHEMA,
-        version: 1,
-        roots: Roots {
-            threshold: 1,
-            keys: vec![RootKey { id: root.id(), public: root, name: name("root"), expires: None }],
-        },
-        keys: vec![ReleaseKey {
-            id: maker.id(),
-            public: maker,
-            name: name("maker"),
-            expires: None,
-            components: vec![all.clone()],
-        }],
-        rules: vec![Rule { components: all, threshold: 1 }],
-    })
+    let of = |holder: &str| (Name::parse(holder).unwrap(), key(holder).public());
+    let ((root, root_key), (maker, maker_key)) = (of("root"), of("maker"));
+    TrustStore::try_from(TrustDocument::first(
+        vec![RootKey::new(root, root_key)],
+        vec![ReleaseKey::new(maker, maker_key, vec![Pattern::any()])],
+    ))
     .unwrap()
 }
 

@@ -37,7 +37,7 @@ pub fn facts(component: &str) -> Facts {
 
 pub fn root(holder: &str) -> RootKey {
     let public = secret(holder).public();
-    RootKey { id: public.id(), public, name: name(holder), expires: None }
+    RootKey::new(name(holder), public)
 }
 
 fn release_key(holder: &str, components: &str, expires: Option<&str>) -> ReleaseKey {

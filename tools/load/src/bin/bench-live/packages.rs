@@ -5,7 +5,7 @@
 
 use s_load::Error;
 use s_loader::Sealed;
-use s_package::trust::{ReleaseKey, RootKey, Roots, Rule, SCHEMA};
+use s_package::trust::{ReleaseKey, RootKey};
 use s_package::{
     Limits, Name, Pattern, Release, SecretKey, Triple, TrustDocument, TrustStore, pack, sign,
 };
@@ -49,29 +49,9 @@ impl Maker {
     /// # Errors
     /// None that can be met.
     pub(crate) fn trust(&self) -> Result<Vec<u8>, Error> {
-        let (root, maker) = (self.root.public(), self.key.public());
-        let everything = Pattern::parse("*")?;
-        let document = TrustDocument {
-            schema: SCHEMA,
-            version: 1,
-            roots: Roots {
-                threshold: 1,
-                keys: vec![RootKey {
-                    id: root.id(),
-                    public: root,
-                    name: Name::parse("root")?,
-                    expires: None,
-                }],
-            },
-            keys: vec![ReleaseKey {
-                id: maker.id(),
-                public: maker,
-                name: Name::parse("maker")?,
-                expires: None,
-                components: vec![everything.clone()],
-            }],
-            rules: vec![Rule { components: everything, threshold: 1 }],
-        };
+        let root = RootKey::new(Name::parse("root")?, self.root.public());
+        let maker = ReleaseKey::new(Name::parse("maker")?, self.key.public(), vec![Pattern::any()]);
+        let document = TrustDocument::first(vec![root], vec![maker]);
         Ok(TrustStore::try_from(document)?.to_json())
     }
 

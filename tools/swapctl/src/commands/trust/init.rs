@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use s_package::trust::{ReleaseKey, RootKey, Roots, Rule, SCHEMA};
+use s_package::trust::{ReleaseKey, RootKey};
 use s_package::{Pattern, TrustDocument, TrustStore};
 use serde_json::json;
 
@@ -48,7 +48,7 @@ pub(crate) fn run(args: Args) -> Result<Answer, Failure> {
     let mut roots = Vec::new();
     for path in &args.roots {
         let public = files::read_public_key(path)?;
-        roots.push(RootKey { id: public.id(), public, name: holder(path)?, expires: None });
+        roots.push(RootKey::new(holder(path)?, public));
     }
     let mut keys: Vec<ReleaseKey> = Vec::new();
     for (path, pattern) in args.keys {
@@ -56,23 +56,13 @@ pub(crate) fn run(args: Args) -> Result<Answer, Failure> {
         // A key may be given once for each pattern that it may sign.
         match keys.iter_mut().find(|key| key.public == public) {
             Some(key) => key.components.push(pattern),
-            None => keys.push(ReleaseKey {
-                id: public.id(),
-                public,
-                name: holder(&path)?,
-                expires: None,
-                components: vec![pattern],
-            }),
+            None => keys.push(ReleaseKey::new(holder(&path)?, public, vec![pattern])),
         }
     }
-    let everything = Pattern::parse("*").expect("a star is a pattern");
-    let store = TrustStore::try_from(TrustDocument {
-        schema: SCHEMA,
-        version: 1,
-        roots: Roots { threshold: args.root_threshold, keys: roots },
-        keys,
-        rules: vec![Rule { components: everything, threshold: args.threshold }],
-    })?;
+    let mut document = TrustDocument::first(roots, keys);
+    document.roots.threshold = args.root_threshold;
+    document.rules.iter_mut().for_each(|rule| rule.threshold = args.threshold);
+    let store = TrustStore::try_from(document)?;
     files::write(&args.output, &store.to_json(), Existing::replaced_if(args.force))?;
     let output = args.output.display().to_string();
     let (roots, keys) = (store.document().roots.keys.len(), store.document().keys.len());
