@@ -34,7 +34,7 @@ pub(crate) fn serve(
     listeners: &[Socket],
     stop: &AtomicBool,
     end: &[u8],
-    mut answer: impl FnMut(&Socket, &[u8]) -> Vec<u8>,
+    mut answer: impl FnMut(&[u8]) -> Vec<u8>,
 ) {
     let mut callers: Vec<Caller> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -101,7 +101,7 @@ impl Caller {
         &mut self,
         now: Instant,
         end: &[u8],
-        answer: &mut impl FnMut(&Socket, &[u8]) -> Vec<u8>,
+        answer: &mut impl FnMut(&[u8]) -> Vec<u8>,
     ) -> bool {
         let heard = match self.answer.is_empty() {
             true => self.hear(now, end, answer),
@@ -122,7 +122,7 @@ impl Caller {
         &mut self,
         now: Instant,
         end: &[u8],
-        answer: &mut impl FnMut(&Socket, &[u8]) -> Vec<u8>,
+        answer: &mut impl FnMut(&[u8]) -> Vec<u8>,
     ) -> io::Result<()> {
         let mut chunk = [0; 1024];
         match (&self.socket).read(&mut chunk)? {
@@ -133,7 +133,7 @@ impl Caller {
         match found {
             Some(at) if at < LARGEST => {
                 self.since = now;
-                self.answer = answer(&self.socket, &self.request[..at + end.len()]);
+                self.answer = answer(&self.request[..at + end.len()]);
                 Ok(())
             }
             None if self.request.len() < LARGEST => Err(io::ErrorKind::WouldBlock.into()),
@@ -166,7 +166,7 @@ mod tests {
         listener.set_nonblocking(true).unwrap();
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            scope.spawn(|| serve(&[listener], &stop, b"\n", |_, line| line.repeat(many)));
+            scope.spawn(|| serve(&[listener], &stop, b"\n", |line| line.repeat(many)));
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(&path)));
             stop.store(true, Ordering::Relaxed);
             done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));

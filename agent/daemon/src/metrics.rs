@@ -97,7 +97,7 @@ pub(crate) fn serve(
     listeners: &[Socket],
     stop: &AtomicBool,
 ) {
-    local::serve(listeners, stop, b"\r\n\r\n", |_, request| {
+    local::serve(listeners, stop, b"\r\n\r\n", |request| {
         answer(request, || render(application, swaps))
     });
 }

@@ -106,7 +106,7 @@ fn tcp_listener(address: SocketAddr) -> io::Result<Socket> {
 ///
 /// # Errors
 /// The system's; `AddrInUse` when somebody listens there, or when something else has the name.
-pub(crate) fn unix_listener(path: &Path, mode: Mode) -> io::Result<Socket> {
+fn unix_listener(path: &Path, mode: Mode) -> io::Result<Socket> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() || UnixStream::connect(path).is_ok() => {
             return Err(io::ErrorKind::AddrInUse.into());

@@ -27,9 +27,8 @@ pub(crate) fn bindings(application: &Application) {
 
 /// A swap has ended.
 pub(crate) fn ended(application: &Application, worker: &mut Worker, number: u64) {
-    let history = application.manager.history();
-    if let Some(outcome) = history.iter().rfind(|outcome| outcome.txn == number) {
-        tell(application, worker, &of(outcome));
+    if let Some(past) = application.manager.past_swap(number) {
+        tell(application, worker, &of(&past.outcome));
     }
 }
 

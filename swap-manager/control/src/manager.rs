@@ -190,6 +190,16 @@ pub(crate) struct Inner {
     started: Instant,
 }
 
+/// What operators are told of a swap that runs.
+fn told(swap: &Arc<Execution>) -> RunningSwap {
+    RunningSwap {
+        txn: swap.txn,
+        phase: swap.phase().map(|phase| phase.name()),
+        components: swap.components.clone(),
+        operator: swap.operator.clone(),
+    }
+}
+
 /// How many fates of modules are remembered for the status.
 const FATES: usize = 64;
 
@@ -898,16 +908,15 @@ impl SwapManager {
         }
     }
 
+    /// The swaps that run.
+    pub fn running(&self) -> Vec<RunningSwap> {
+        lock(&self.0.running).iter().map(told).collect()
+    }
+
     /// The swap whose confirm window is open.
     pub fn on_trial(&self) -> Option<RunningSwap> {
         let running = lock(&self.0.running);
-        let swap = running.iter().find(|swap| swap.phase() == Some(Phase::Confirm))?;
-        Some(RunningSwap {
-            txn: swap.txn,
-            phase: Some(Phase::Confirm.name()),
-            components: swap.components.clone(),
-            operator: swap.operator.clone(),
-        })
+        running.iter().find(|swap| swap.phase() == Some(Phase::Confirm)).map(told)
     }
 
     /// Calls to repeat in the rehearsals of a component's successors.
@@ -938,6 +947,11 @@ impl SwapManager {
     /// The outcomes of the last swaps, oldest first.
     pub fn history(&self) -> Vec<Outcome> {
         lock(&self.0.history).iter().map(|past| past.outcome.clone()).collect()
+    }
+
+    /// A swap that ended, if it is still remembered.
+    pub fn past_swap(&self, txn: u64) -> Option<Past> {
+        lock(&self.0.history).iter().rfind(|past| past.outcome.txn == txn).cloned()
     }
 
     /// The last swaps with who asked for them and when they ended, oldest first.
@@ -995,15 +1009,7 @@ impl SwapManager {
         };
         Status {
             components: inner.runtime.components().iter().map(component).collect(),
-            running: lock(&inner.running)
-                .iter()
-                .map(|swap| RunningSwap {
-                    txn: swap.txn,
-                    phase: swap.phase().map(|phase| phase.name()),
-                    components: swap.components.clone(),
-                    operator: swap.operator.clone(),
-                })
-                .collect(),
+            running: self.running(),
             pinned: inner.loader.pinned().iter().map(ToString::to_string).collect(),
             let_go: lock(&inner.let_go).iter().cloned().collect(),
         }

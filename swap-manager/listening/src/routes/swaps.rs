@@ -187,8 +187,8 @@ pub(super) async fn one(
 /// A swap as it is now, and whether it runs.
 fn look(shared: &Shared, txn: u64) -> Result<(Json, bool), Fault> {
     // In this order: a swap that ends is in the history before it runs no more.
-    let running = shared.manager.status().running.into_iter().find(|swap| swap.txn == txn);
-    if let Some(ended) = shared.manager.past().into_iter().find(|past| past.outcome.txn == txn) {
+    let running = shared.manager.running().into_iter().find(|swap| swap.txn == txn);
+    if let Some(ended) = shared.manager.past_swap(txn) {
         return Ok((json!({ "txn": txn, "running": false, "outcome": json_of(ended)? }), false));
     }
     let swap = running.ok_or(SwapError::NoSuchSwap { txn })?;
@@ -237,7 +237,7 @@ pub(super) async fn confirm(
 ) -> Answer {
     let caller = caller(&by)?;
     if shared.two_persons {
-        let running = shared.off_thread(Room::Manager, |shared| shared.manager.status().running);
+        let running = shared.off_thread(Room::Manager, |shared| shared.manager.running());
         let own = |swap: &s_control::status::RunningSwap| {
             swap.txn == txn && swap.operator.as_ref() == Some(&caller.name)
         };
