@@ -43,7 +43,7 @@
 //!     limits: Limits::DEFAULT,
 //! })?;
 //! assert_eq!(admitted.code(), b"the shared object");
-//! assert!(admitted.signers().contains(&id));
+//! assert!(admitted.signers().contains(&public.id()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
