@@ -30,8 +30,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_millis(800);
 const WAITING: usize = 8;
 const SHARE: usize = 2;
 
-/// So many requests may be unanswered.
-const PLACES: usize = 256;
+/// So many requests may be unanswered: those of a busy agent for as long as a large state is mapped.
+const PLACES: usize = 1024;
 
 /// Where an answer goes.
 pub(crate) enum ReplyTo {

@@ -18,6 +18,7 @@ use crate::trial;
 use crate::udp::Inbox;
 use crate::watch::{Post, Watch};
 use s_engine::{Engine, Left, Peer};
+use s_events::Event;
 use s_proxy::Runtime;
 use std::io;
 use std::sync::Arc;
@@ -25,6 +26,9 @@ use std::time::Duration;
 
 /// How long threads may take to end: each looks several times in a second whether it should.
 const STUCK: Duration = Duration::from_secs(3);
+
+/// When a swap has done this, its gates are about to close, or closed; they open as it commits or ends.
+const BEFORE_GATES_OPEN: [&str; 3] = ["swap.prepare", "swap.quiesce", "swap.map_state"];
 
 /// The threads that serve.
 pub(crate) struct Serving {
@@ -46,7 +50,13 @@ impl Serving {
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let threads = Arc::new(Threads::default());
         let (runtime, engine) = (application.runtime, &application.engine);
-        let later = answer_requests(runtime, engine, &threads, &mut sockets)?;
+        let watch = Watch::start(runtime, engine, &threads)?;
+        let closing = Arc::clone(&watch);
+        let sink = Arc::new(move |event: &Arc<Event>| {
+            closing.gates(BEFORE_GATES_OPEN.contains(&&*event.tag));
+        });
+        application.manager.events().subscribe_with("swap.*", sink)?;
+        let later = answer_requests(runtime, engine, &watch, &threads, &mut sockets)?;
         let stop = threads.stop();
         threads.adopt(looks::start(application, stop)?);
         threads.adopt(trial::start(application, stop)?);
@@ -78,11 +88,11 @@ impl Serving {
 fn answer_requests(
     runtime: &'static Runtime,
     engine: &Arc<Engine>,
+    watch: &Arc<Watch>,
     threads: &Arc<Threads>,
     sockets: &mut Sockets,
 ) -> io::Result<Arc<Later>> {
-    let watch = Watch::start(engine, threads)?;
-    let later = Later::new(runtime, engine, threads, &watch);
+    let later = Later::new(runtime, engine, threads, watch);
     for (number, socket) in std::mem::take(&mut sockets.datagrams).into_iter().enumerate() {
         let (engine, later, inbox) = (Arc::clone(engine), Arc::clone(&later), Inbox::new(socket));
         watch.post(&format!("snmp-{number}"), move |post| {

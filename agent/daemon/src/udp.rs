@@ -7,6 +7,7 @@ use crate::answering::{Answer, Answering};
 use crate::batch::{self, Batch};
 use crate::later::{Later, ReplyTo};
 use crate::watch::Post;
+use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use s_engine::{Engine, Peer};
 use s_proxy::Runtime;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -22,6 +23,9 @@ const DOMAIN_V6: &[u32] = &[1, 3, 6, 1, 2, 1, 100, 1, 2];
 /// How long a thread listens before it looks whether it should stop.
 const LISTEN: Duration = Duration::from_millis(200);
 
+/// Octets of datagrams that may wait for a thread to get a processor: a swap verifies and rehearses on the same ones.
+const ROOM: usize = 1 << 20;
+
 /// A socket that shares its port with the sockets of other threads.
 ///
 /// # Errors
@@ -32,6 +36,10 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_port(true)?;
+    // Beyond what the system allows everybody only for a start as root; with less it serves as well.
+    if set_socket_recv_buffer_size_force(&socket, ROOM).is_err() {
+        socket.set_recv_buffer_size(ROOM)?;
+    }
     socket.set_read_timeout(Some(LISTEN))?;
     socket.bind(&SockAddr::from(address))?;
     let socket = socket.into();

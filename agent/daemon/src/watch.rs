@@ -2,24 +2,30 @@
 //! stand-in.
 //!
 //! Nothing can end a call from outside, so the stuck thread keeps what it is at, finishes that when the module
-//! returns, and ends. Threads whose work it is to wait get none: whoever counts them is told. Invariant: a place
-//! has one thread, and for the moment in which a stuck one comes back two; there are so many stand-ins at most,
-//! and a thread that got none at once gets one as soon as there may be one.
+//! returns, and ends. Threads whose work it is to wait get none: whoever counts them is told. Who waits at the gate
+//! of a swap is stuck, too, and is looked for more often while there is one: most gates are open again before
+//! anybody was seen twice. Invariant: a place has one thread, and for the moment in which a stuck one comes back
+//! two; there are so many stand-ins at most, and a thread that got none at once gets one as soon as there may be
+//! one.
 
 use crate::later::DEADLINE;
 use crate::threads::Threads;
 use s_engine::{Engine, Progress, Watcher};
+use s_proxy::Runtime;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::sleep;
+use std::thread::{Thread, current, park_timeout};
 use std::time::{Duration, Instant};
 
 /// How often it looks while there is something to see: a call that is seen twice took longer than this.
 const BUSY: Duration = Duration::from_millis(20);
 /// And while there is not.
 const QUIET: Duration = Duration::from_millis(100);
+
+/// And while gates may be closed, for who waits there: other requests of theirs must not be seen to wait.
+const GATES: Duration = Duration::from_micros(500);
 
 /// So many threads may be stuck and replaced at once; more, and requests wait.
 const STAND_INS: usize = 16;
@@ -76,11 +82,14 @@ struct Place {
 
 /// The places, and who looks after them.
 pub(crate) struct Watch {
+    runtime: &'static Runtime,
     engine: Arc<Engine>,
     threads: Arc<Threads>,
     places: Mutex<Vec<Place>>,
     /// How many threads are stuck and replaced.
     stuck: Arc<AtomicUsize>,
+    may_be_closed: AtomicBool,
+    looking: OnceLock<Thread>,
 }
 
 impl Watch {
@@ -88,16 +97,31 @@ impl Watch {
     ///
     /// # Errors
     /// The system has no thread.
-    pub(crate) fn start(engine: &Arc<Engine>, threads: &Arc<Threads>) -> io::Result<Arc<Self>> {
+    pub(crate) fn start(
+        runtime: &'static Runtime,
+        engine: &Arc<Engine>,
+        threads: &Arc<Threads>,
+    ) -> io::Result<Arc<Self>> {
         let watch = Arc::new(Watch {
+            runtime,
             engine: Arc::clone(engine),
             threads: Arc::clone(threads),
             places: Mutex::default(),
             stuck: Arc::default(),
+            may_be_closed: AtomicBool::new(false),
+            looking: OnceLock::new(),
         });
         let looking = Arc::clone(&watch);
         threads.start("snmp-watch".to_owned(), move || looking.look_after())?;
         Ok(watch)
+    }
+
+    /// Says whether gates may be closed now.
+    pub(crate) fn gates(&self, may_be_closed: bool) {
+        self.may_be_closed.store(may_be_closed, Ordering::Relaxed);
+        if let Some(looking) = self.looking.get().filter(|_| may_be_closed) {
+            looking.unpark();
+        }
     }
 
     /// Has a thread work, and another whenever that one is stuck.
@@ -153,30 +177,60 @@ impl Watch {
     }
 
     fn look_after(&self) {
-        let mut watcher = Watcher::default();
+        let _ = self.looking.set(current());
+        let (mut calls, mut gates) = (Watcher::default(), Watcher::default());
+        let mut next = Instant::now() + QUIET;
         while !self.threads.are_to_end() {
-            sleep(if watcher.is_busy() { BUSY } else { QUIET });
+            let may_be_closed = self.may_be_closed.load(Ordering::Relaxed);
+            let pause = next.saturating_duration_since(Instant::now());
+            park_timeout(if may_be_closed { pause.min(GATES) } else { pause });
             let mut places = self.places();
-            let progress = places.iter().map(|place| &*place.post.progress);
-            for at in watcher.look(self.engine.pace(), progress) {
-                if let Some(tell) = &places[at].tell {
-                    tell(&places[at].post.progress);
-                    continue;
-                }
-                if self.stuck.load(Ordering::Relaxed) >= STAND_INS {
-                    continue;
-                }
-                let post = Post::new(&self.threads);
-                // It begins once the stuck one has been replaced, so that the two never take each other's place.
-                let (_begin, told) = channel();
-                // Where there can be no other thread, whoever asks waits until the module returns.
-                if self.send(&places[at], &post, told).is_ok() {
-                    self.stuck.fetch_add(1, Ordering::Relaxed);
-                    let _ = places[at].post.replaced.set(Instant::now());
-                    places[at].post = post;
-                    watcher.is_replaced(at);
+            let mut stuck = Vec::new();
+            let progress = || places.iter().map(|place| &*place.post.progress);
+            if may_be_closed {
+                stuck = gates.look_for(self.engine.pace(), progress(), |at| self.is_closed(at));
+            }
+            if next <= Instant::now() {
+                stuck.extend(calls.look(self.engine.pace(), progress()));
+                next = Instant::now() + if calls.is_busy() { BUSY } else { QUIET };
+            }
+            stuck.sort_unstable();
+            stuck.dedup();
+            for at in stuck {
+                if self.replace(&mut places[at]) {
+                    calls.is_replaced(at);
+                    gates.is_replaced(at);
                 }
             }
         }
+    }
+
+    /// Whether it is the gate that keeps whoever is in a component.
+    fn is_closed(&self, component: Option<usize>) -> bool {
+        let components = self.runtime.components();
+        let component = component.and_then(|at| components.get(at));
+        component.is_some_and(|component| component.core().is_closed())
+    }
+
+    /// Sends another thread to the place of a stuck one; false if it has none.
+    fn replace(&self, place: &mut Place) -> bool {
+        if let Some(tell) = &place.tell {
+            tell(&place.post.progress);
+            return false;
+        }
+        if self.stuck.load(Ordering::Relaxed) >= STAND_INS {
+            return false;
+        }
+        let post = Post::new(&self.threads);
+        // It begins once the stuck one has been replaced, so that the two never take each other's place.
+        let (_begin, told) = channel();
+        // Where there can be no other thread, whoever asks waits until the module returns.
+        if self.send(place, &post, told).is_err() {
+            return false;
+        }
+        self.stuck.fetch_add(1, Ordering::Relaxed);
+        let _ = place.post.replaced.set(Instant::now());
+        place.post = post;
+        true
     }
 }

@@ -162,6 +162,16 @@ impl Watcher {
         pace: &Pace,
         threads: impl Iterator<Item = &'p Progress>,
     ) -> Vec<usize> {
+        self.look_for(pace, threads, |_| true)
+    }
+
+    /// The same of those only that are in such a component.
+    pub fn look_for<'p>(
+        &mut self,
+        pace: &Pace,
+        threads: impl Iterator<Item = &'p Progress>,
+        counts: impl Fn(Option<usize>) -> bool,
+    ) -> Vec<usize> {
         let mut stuck = Vec::new();
         self.is_busy = false;
         for (at, progress) in threads.enumerate() {
@@ -170,9 +180,13 @@ impl Watcher {
                 self.seen.push(0);
             }
             self.is_busy |= call != 0;
-            if std::mem::replace(&mut self.seen[at], call) == call && call != 0 {
+            if std::mem::replace(&mut self.seen[at], call) != call || call == 0 {
+                continue;
+            }
+            let module = module(call);
+            if counts(module.map(|(component, _)| component)) {
                 stuck.push(at);
-                if let Some((component, generation)) = module(call) {
+                if let Some((component, generation)) = module {
                     pace.mark_slow(component, generation);
                 }
             }
@@ -213,6 +227,20 @@ mod tests {
         threads.iter().for_each(Progress::leave);
         assert_eq!(watcher.look(&pace, threads.iter()), [0; 0]);
         assert!(!watcher.is_busy());
+    }
+
+    #[test]
+    fn who_looks_for_one_component_finds_nobody_in_another() {
+        let (pace, mut watcher) = (Pace::default(), Watcher::default());
+        let threads = [Progress::default(), Progress::default(), Progress::default()];
+        threads[0].enter(3, 1);
+        threads[1].enter(5, 1);
+        threads[2].enter_other();
+        (3..=5).for_each(|component| pace.is_new(component, 1));
+        let mut look =
+            || watcher.look_for(&pace, threads.iter(), |component| component == Some(5));
+        assert_eq!((look(), look()), (Vec::new(), vec![1]));
+        assert!(pace.is_slow(5) && !pace.is_slow(3));
     }
 
     #[test]

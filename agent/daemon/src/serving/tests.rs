@@ -47,7 +47,9 @@ impl World {
 
     fn begin(&mut self) {
         let World { agent, threads, sockets, .. } = self;
-        let later = answer_requests(agent.runtime, &agent.engine, threads, sockets).unwrap();
+        let watch = Watch::start(agent.runtime, &agent.engine, threads).unwrap();
+        let later = answer_requests(agent.runtime, &agent.engine, &watch, threads, sockets);
+        let later = later.unwrap();
         self.later = Some(later);
     }
 
