@@ -237,8 +237,7 @@ mod tests {
         threads[1].enter(5, 1);
         threads[2].enter_other();
         (3..=5).for_each(|component| pace.is_new(component, 1));
-        let mut look =
-            || watcher.look_for(&pace, threads.iter(), |component| component == Some(5));
+        let mut look = || watcher.look_for(&pace, threads.iter(), |component| component == Some(5));
         assert_eq!((look(), look()), (Vec::new(), vec![1]));
         assert!(pace.is_slow(5) && !pace.is_slow(3));
     }
