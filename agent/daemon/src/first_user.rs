@@ -123,9 +123,7 @@ impl Unseen {
 }
 
 fn write(store: &Store, name: &str, content: &[u8]) -> Result<(), String> {
-    store.write(name, content).map_err(|error| {
-        format!("the first user cannot be kept in {}: {error}", store.path().display())
-    })
+    store.write(name, content).map_err(|error| format!("the first user cannot be kept: {error}"))
 }
 
 /// As a person reads it: behind the store's own octets a line begins.

@@ -72,7 +72,7 @@ pub(crate) fn retire(store: &Store, engine: Engine) -> Result<(), String> {
     let octets = roles::settings::write(&earlier);
     // Twice: what a damaged file falls back to must not be without it.
     let written = (0..2).try_for_each(|_| store.write(EARLIER, &octets));
-    written.map_err(|error| format!("{}: {error}", store.path().join(EARLIER).display()))
+    written.map_err(|error| error.to_string())
 }
 
 /// What is kept, without counting a start.
@@ -136,9 +136,7 @@ pub(crate) fn begin(
         .export(1, &mut octets)
         .map_err(io::Error::other)
         .and_then(|()| (0..times_written).try_for_each(|_| store.write(FILE, &octets)));
-    written.map_err(|error| {
-        format!("this start cannot be recorded in {}: {error}", store.path().display())
-    })?;
+    written.map_err(|error| format!("this start cannot be recorded: {error}"))?;
     Ok((engine, warnings))
 }
 

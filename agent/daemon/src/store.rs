@@ -116,27 +116,34 @@ impl Store {
     /// Replaces the content of a name, durably.
     ///
     /// # Errors
-    /// The disk's; then the old content is there.
+    /// The disk's, with the file's name and the remedy; then the old content is there.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let (newest, before) = (self.directory.join(name), self.before(name));
-        let next = self.directory.join(format!("{name}.new"));
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&next)?;
-        file.write_all(MARK)?;
-        file.write_all(&(content.len() as u64).to_be_bytes())?;
-        file.write_all(&sum(content).to_be_bytes())?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        // A damaged file is replaced where it is: the sound one before it stays.
-        if matches!(sound(&newest), Ok(Some(_))) {
-            // A crash between this and the next leaves the name empty and the one before sound.
-            fs::rename(&newest, &before)?;
+        let newest = self.directory.join(name);
+        self.replace(&newest, &self.before(name), content).map_err(|error| {
+            use io::ErrorKind::{QuotaExceeded, StorageFull};
+            let remedy = match error.kind() {
+                StorageFull | QuotaExceeded => "free some space there",
+                _ => "let the agent's user write there",
+            };
+            io::Error::new(error.kind(), format!("{}: {error}; {remedy}", newest.display()))
+        })
+    }
+
+    fn replace(&self, newest: &Path, before: &Path, content: &[u8]) -> io::Result<()> {
+        let next = newest.with_added_extension("new");
+        let written = write_whole(&next, content).and_then(|()| {
+            // A damaged file is replaced where it is: the sound one before it stays.
+            if matches!(sound(newest), Ok(Some(_))) {
+                // A crash between this and the next leaves the name empty and the one before sound.
+                fs::rename(newest, before)?;
+            }
+            fs::rename(&next, newest)
+        });
+        if let Err(error) = written {
+            // Half of it would only take room. If even this fails, the next one is written over it.
+            let _ = fs::remove_file(&next);
+            return Err(error);
         }
-        fs::rename(&next, &newest)?;
         self.sync()
     }
 
@@ -197,6 +204,17 @@ enum Found<T> {
     Nothing,
     Damaged,
     Sound(T),
+}
+
+/// A content with what [`sound`] looks for, durably.
+fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(MARK)?;
+    file.write_all(&(content.len() as u64).to_be_bytes())?;
+    file.write_all(&sum(content).to_be_bytes())?;
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 /// The content of a file whose length and sum are right; none where they are not.

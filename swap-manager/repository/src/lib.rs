@@ -25,7 +25,7 @@ use s_transaction::journal::{
 
 /// Fewer records than this are not worth a new file.
 const COMPACT_ABOVE: usize = 128;
-/// Room for the small records of a transaction: begin, confirm, abort, epochs of a few components.
+/// Room for the small records of a transaction: begin, confirm, abort, epochs of a few components; or of a start.
 const SMALL_RECORDS: u64 = 4096;
 
 /// What is the operator's to choose.
@@ -433,6 +433,15 @@ mod tests {
         assert_eq!(current(&repository), "1");
         let candidates = repository.start().unwrap();
         assert_eq!(candidates.len(), 1, "the set that crashed is no candidate any more");
+    }
+
+    #[test]
+    fn a_start_has_room_to_say_later_that_it_went_well() {
+        use std::os::unix::fs::MetadataExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).start().unwrap();
+        let journal = fs::metadata(dir.path().join("journal")).unwrap();
+        assert!(journal.blocks() * 512 > SMALL_RECORDS, "{journal:?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use s_transaction::journal::{Candidate, Record, candidates};
 
-use crate::{Repository, Result};
+use crate::{Repository, Result, SMALL_RECORDS};
 
 impl Repository {
     /// Records a start, durably, and answers the sets to try, best first; none if no set is recorded.
@@ -19,6 +19,8 @@ impl Repository {
     pub fn start(&mut self) -> Result<Vec<Candidate>> {
         let facts = self.recovered().clone();
         self.boot = facts.last_boot.saturating_add(1);
+        // A disk that is full by then must not make a start that went well look like one that crashed.
+        self.journal.reserve(SMALL_RECORDS)?;
         self.journal.append(Record::Start { boot: self.boot })?;
         self.sync()?;
         Ok(candidates(&facts, self.settings.start))

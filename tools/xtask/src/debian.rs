@@ -58,6 +58,12 @@ const PACKAGES: &[Package] = &[
         needed_by: &[Door::Test],
     },
     Package {
+        name: "faketime",
+        program: "faketime",
+        reason: "the clock steps under a running agent, and under nobody else",
+        needed_by: &[Door::Test],
+    },
+    Package {
         name: "snmpd",
         program: "snmpd",
         reason: "the agent is measured beside net-snmp's",

@@ -20,6 +20,7 @@ const UNSAFE_ROOMS: &[(&str, &str)] = &[
     ),
     ("agent/daemon/src/batch.rs", "recvmmsg and sendmmsg, which take pointers"),
     ("tests/fixtures/", "modules that misbehave on purpose"),
+    ("agent/daemon/tests/live/modules/", "the same for a running agent"),
 ];
 
 /// Folders that any Rust daemon can use: nothing in them knows what SNMP is.

@@ -233,8 +233,7 @@ impl Persistent {
             identity::retire(&store, other)?;
             let before = format!("{}.before", identity::EARLIER);
             for name in [identity::EARLIER, &before] {
-                let given = same_owner(&store, name);
-                given.map_err(|error| format!("{}: {error}", store.path().join(name).display()))?;
+                same_owner(&store, name)?;
             }
         }
         let mut octets = Vec::new();
@@ -242,8 +241,8 @@ impl Persistent {
         // The engine last: a crash in between leaves users without one, and the import can be done again.
         files.push((identity::FILE.to_owned(), octets));
         for (name, octets) in files {
-            let written = store.write(&name, &octets).and_then(|()| same_owner(&store, &name));
-            written.map_err(|error| format!("{}: {error}", store.path().join(name).display()))?;
+            store.write(&name, &octets).map_err(|error| error.to_string())?;
+            same_owner(&store, &name)?;
         }
         Ok(taken)
     }
@@ -287,10 +286,12 @@ fn unused(directory: &Path) -> Result<(), String> {
 }
 
 /// Gives a file to whom the directory belongs: the agent's user, while this one may be root.
-fn same_owner(store: &Store, name: &str) -> std::io::Result<()> {
+fn same_owner(store: &Store, name: &str) -> Result<(), String> {
     use std::os::unix::fs::{MetadataExt as _, chown};
-    let owner = std::fs::metadata(store.path())?;
-    chown(store.path().join(name), Some(owner.uid()), Some(owner.gid()))
+    let path = store.path().join(name);
+    let given = std::fs::metadata(store.path())
+        .and_then(|owner| chown(&path, Some(owner.uid()), Some(owner.gid())));
+    given.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn row(user: User) -> UserRow {

@@ -52,6 +52,37 @@ fn a_walk_that_began_before_the_columns_goes_on_behind_them() {
     load.finish();
 }
 
+#[test]
+fn a_plan_names_the_variables_that_come_and_go_and_what_is_on_trial_is_described() {
+    const SAGENT_INTERFACES: &str = "1.3.6.1.4.1.32473.1.2.2";
+    const UDP: &str = "1.3.6.1.2.1.7";
+    let live = Live::start();
+    let plan = |order, modules: &[&str]| {
+        let packages: Vec<_> =
+            modules.iter().map(|module| ((*module).to_owned(), package(module))).collect();
+        let plan = live.client.post_packages("/v1/plans", Some(&order), &packages).unwrap();
+        assert_eq!(plan["refusals"], json!([]), "{plan}");
+        plan["members"][0]["application"].clone()
+    };
+    let oids =
+        |gained: &[&str], lost: &[&str]| json!({ "oids": { "gained": gained, "lost": lost } });
+    assert_eq!(plan(json!({}), &["mib-if-next"]), oids(&[SAGENT_INTERFACES], &[]));
+    assert_eq!(plan(json!({}), &["mib-udp"]), oids(&[], &[]));
+    assert_eq!(plan(json!({ "remove": ["mib.udp"] }), &[]), oids(&[], &[UDP]));
+    assert_eq!(plan(json!({}), &["security-usm-next"]), oids(&[], &[]));
+    assert_eq!(plan(json!({}), &["message-v3"]), json!(null), "it has no variables");
+    let order = json!({ "confirm": { "by": "operator", "seconds": 600 } });
+    let txn = live.begin(&order, &[package("mib-if-next")]).unwrap();
+    live.until_on_trial(txn);
+    assert_eq!(plan(json!({ "remove": ["mib.udp"] }), &[]), oids(&[], &[UDP]), "as before");
+    let described = live.client.get("/v1/components/mib.if").unwrap();
+    assert_eq!(described["version"], live.version("mib.if"), "{described}");
+    assert!(described["origin"].as_str().unwrap().starts_with("sha256:"), "{described}");
+    live.confirm(txn);
+    live.end_of(txn);
+    assert_eq!(plan(json!({}), &["mib-if"]), oids(&[], &[SAGENT_INTERFACES]));
+}
+
 const SHA_512_256: &[u32] = &[1, 3, 6, 1, 4, 1, 32_473, 1, 4, 1, 1];
 
 /// A user of an algorithm that the agent was not built with.

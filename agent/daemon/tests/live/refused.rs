@@ -2,8 +2,49 @@
 
 use crate::world::{Live, Load, MAKER, STRANGER, code, facts, package, packed, signed};
 use s_package::{Archive, Limits, Release, Timestamp, Triple};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+
+/// What operators are told where a module's code is not left in time.
+pub(crate) const STUCK: &str = "still in its own code";
+
+/// All that operators are told of a component.
+fn serving(live: &Live, component: &str) -> Json {
+    let status = live.client.get("/v1/status").unwrap();
+    let components = status["components"].as_array().unwrap();
+    components.iter().find(|one| one["name"] == component).unwrap().clone()
+}
+
+/// Pushes what must be refused in this phase with these words, and leaves everything as it was.
+pub(crate) fn refused(
+    live: &Live,
+    component: &str,
+    order: &Json,
+    what: &str,
+    package: Vec<u8>,
+    phase: &str,
+    words: &[&str],
+) {
+    let before = serving(live, component);
+    let told = match live.begin(order, &[package]) {
+        // It was refused before it could begin.
+        Err(error) => {
+            assert_eq!(phase, "verify", "{what}: {error}");
+            error.to_string()
+        }
+        Ok(txn) => {
+            let outcome = live.end_of(txn);
+            assert_eq!(outcome["verdict"], "aborted", "{what}: {outcome}");
+            assert_eq!(outcome["cause"]["phase"], phase, "{what}: {outcome}");
+            let stuck = words.contains(&STUCK);
+            assert_eq!(outcome["doubts"] != json!([]), stuck, "{what}: {outcome}");
+            assert_eq!(outcome["serving"][0]["version"], before["version"], "{what}: {outcome}");
+            format!("{} {}", outcome["cause"], outcome["doubts"])
+        }
+    };
+    assert!(words.iter().all(|word| told.contains(word)), "{what}: no {words:?} in {told}");
+    assert_eq!(serving(live, component), before, "{what}");
+}
 
 fn target() -> Triple {
     Triple::parse(s_sdk::abi::TARGET).unwrap()
@@ -30,36 +71,26 @@ fn what_is_not_proven_is_refused_while_a_manager_asks() {
     let stripped = Archive { signatures: None, ..archive }.write();
     let mut no_elf = code.clone();
     no_elf[..4].copy_from_slice(b"MZ\x90\x00");
-    let cases: Vec<(&str, Vec<u8>)> = vec![
-        ("tampered", tampered(&honest)),
-        ("unsigned", stripped),
-        ("never signed", unsigned.clone()),
-        ("signed by a stranger", signed(&unsigned, STRANGER)),
-        ("expired", signed(&packed(code.clone(), facts.clone(), expired), MAKER)),
-        ("not yet", signed(&packed(code.clone(), facts.clone(), not_yet), MAKER)),
-        ("no ELF", signed(&packed(no_elf, facts.clone(), Release::default()), MAKER)),
-        ("half of its code", {
-            let half = code[..code.len() / 2].to_vec();
-            signed(&packed(half, facts, Release::default()), MAKER)
-        }),
-        ("cut off", honest[..honest.len() / 2].to_vec()),
-        ("no package", b"not a package".to_vec()),
+    let half = code[..code.len() / 2].to_vec();
+    let of_maker =
+        |code: &[u8], release| signed(&packed(code.to_vec(), facts.clone(), release), MAKER);
+    let usual = Release::default;
+    let cases: [(&str, Vec<u8>, &str, &str); 10] = [
+        ("tampered", tampered(&honest), "verify", "not the code that was signed"),
+        ("unsigned", stripped, "verify", "nobody has signed"),
+        ("never signed", unsigned.clone(), "verify", "nobody has signed"),
+        ("signed by a stranger", signed(&unsigned, STRANGER), "verify", "in the trust store"),
+        ("expired", of_maker(&code, expired), "verify", "expired at"),
+        ("not yet", of_maker(&code, not_yet), "verify", "valid from"),
+        ("no ELF", of_maker(&no_elf, usual()), "load", "ELF"),
+        ("half of its code", of_maker(&half, usual()), "load", "ELF"),
+        ("cut off", honest[..honest.len() / 2].to_vec(), "verify", "ends early"),
+        ("no package", b"not a package".to_vec(), "verify", "not a package"),
     ];
     let live = Live::start();
-    let before = live.version("priv.des");
     let load = Load::on(&live);
-    for (what, package) in cases {
-        let refusal = match live.begin(&json!({}), &[package]) {
-            // It was refused before it could begin.
-            Err(error) => error.to_string(),
-            Ok(txn) => {
-                let outcome = live.end_of(txn);
-                assert_eq!(outcome["verdict"], "aborted", "{what}: {outcome}");
-                outcome["cause"].to_string()
-            }
-        };
-        assert!(refusal.len() > 20, "{what}: nothing is said: {refusal}");
-        assert_eq!(live.version("priv.des"), before, "{what}");
+    for (what, package, phase, reason) in cases {
+        refused(&live, "priv.des", &json!({}), what, package, phase, &[reason]);
     }
     load.finish();
 }

@@ -165,6 +165,16 @@ pub(crate) fn package(module: &str) -> Vec<u8> {
     made.entry(module.to_owned()).or_insert_with(make).clone()
 }
 
+/// A directory for an agent, with a trust store and more configuration.
+pub(crate) fn trusting(trust: TrustDocument, more: &str) -> tempfile::TempDir {
+    let directory = furnished(&format!("{CONFIGURATION}\n{more}"));
+    let state = directory.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    let trust = TrustStore::try_from(trust).unwrap();
+    std::fs::write(state.join("trust.json"), trust.to_json()).unwrap();
+    directory
+}
+
 /// An agent that answers, and its operator.
 pub(crate) struct Live {
     pub(crate) agent: Agent,
@@ -184,16 +194,16 @@ impl Live {
 
     /// With a trust store of its own as well.
     pub(crate) fn start_trusting(trust: TrustDocument, more: &str) -> Self {
-        let directory = furnished(&format!("{CONFIGURATION}\n{more}"));
-        let state = directory.path().join("state");
-        std::fs::create_dir(&state).unwrap();
-        let trust = TrustStore::try_from(trust).unwrap();
-        std::fs::write(state.join("trust.json"), trust.to_json()).unwrap();
-        Self::in_directory(directory)
+        Self::in_directory(trusting(trust, more))
     }
 
-    fn in_directory(directory: tempfile::TempDir) -> Self {
+    pub(crate) fn in_directory(directory: tempfile::TempDir) -> Self {
         let agent = Agent::start(directory.path(), &[]);
+        Self::of(agent, directory)
+    }
+
+    /// An agent that was started already.
+    pub(crate) fn of(agent: Agent, directory: tempfile::TempDir) -> Self {
         let client = Client::unix(socket(directory.path())).unwrap();
         Live { agent, client, directory }
     }

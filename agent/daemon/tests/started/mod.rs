@@ -69,8 +69,13 @@ impl Agent {
 
     /// The same; what it said where it ended.
     pub fn try_start(directory: &Path, more: &[&str]) -> Result<Self, String> {
+        Self::try_start_by(command(directory), more)
+    }
+
+    /// The same, by a command that leaves the address to this.
+    pub fn try_start_by(mut command: Command, more: &[&str]) -> Result<Self, String> {
         let port = free_port();
-        let mut process = command(directory)
+        let mut process = command
             .arg(format!("udp:127.0.0.1:{port}"))
             .args(more)
             .stdout(Stdio::piped())

@@ -294,25 +294,14 @@ impl FileDisk {
             _ => Path::new("."),
         }
     }
-}
 
-impl Disk for FileDisk {
-    fn read(&mut self) -> io::Result<Vec<u8>> {
-        match std::fs::read(&self.path) {
-            Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            read => read,
-        }
+    /// Says of which file a fault is: which disk is to be looked after.
+    fn named<T>(&self, done: io::Result<T>) -> io::Result<T> {
+        let named = |fault: io::Error| format!("{}: {fault}", self.path.display());
+        done.map_err(|fault| io::Error::new(fault.kind(), named(fault)))
     }
 
-    fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file()?.write_all_at(bytes, at)
-    }
-
-    fn cut(&mut self, at: u64) -> io::Result<()> {
-        self.file()?.set_len(at)
-    }
-
-    fn reserve(&mut self, at: u64, bytes: u64) -> io::Result<()> {
+    fn allocate(&mut self, at: u64, bytes: u64) -> io::Result<()> {
         // The size stays as it is, so that a reader sees records only.
         match rustix::fs::fallocate(self.file()?, FallocateFlags::KEEP_SIZE, at, bytes) {
             // Some filesystems cannot allocate ahead. Zeros do it too: they are never read as a record.
@@ -324,18 +313,50 @@ impl Disk for FileDisk {
         }
     }
 
-    fn sync(&mut self) -> io::Result<()> {
-        self.file()?.sync_data()
-    }
-
-    fn replace(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn replace_by(&mut self, bytes: &[u8]) -> io::Result<()> {
         let new = self.path.with_extension("new");
         let file = File::options().read(true).write(true).create(true).truncate(true).open(&new)?;
-        file.write_all_at(bytes, 0)?;
-        file.sync_all()?;
-        std::fs::rename(&new, &self.path)?;
+        let written = file.write_all_at(bytes, 0).and_then(|()| file.sync_all());
+        if let Err(fault) = written.and_then(|()| std::fs::rename(&new, &self.path)) {
+            // Half of it would only take room. If even this fails, the next one is written over it.
+            let _ = std::fs::remove_file(&new);
+            return Err(fault);
+        }
         // From here the path means the new file, whatever becomes of the directory's sync.
         self.file = Some(file);
         File::open(self.directory())?.sync_all()
+    }
+}
+
+impl Disk for FileDisk {
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        match std::fs::read(&self.path) {
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => self.named(read),
+        }
+    }
+
+    fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let written = self.file().and_then(|file| file.write_all_at(bytes, at));
+        self.named(written)
+    }
+
+    fn cut(&mut self, at: u64) -> io::Result<()> {
+        self.file()?.set_len(at)
+    }
+
+    fn reserve(&mut self, at: u64, bytes: u64) -> io::Result<()> {
+        let allocated = self.allocate(at, bytes);
+        self.named(allocated)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let synced = self.file().and_then(File::sync_data);
+        self.named(synced)
+    }
+
+    fn replace(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let replaced = self.replace_by(bytes);
+        self.named(replaced)
     }
 }
