@@ -1,9 +1,11 @@
-//! `swapctl top`: the agent at a glance, every second: rates, latency, versions, a strip of swaps.
+//! `swapctl top`: the agent at a glance, every second: rates, versions, a strip of swaps.
+//! Invariant: keys are heard whether the agent answers or not, and the terminal is left as it was found.
 
 mod rates;
 mod screen;
 
 use std::io::IsTerminal as _;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::commands::Session;
 use crate::output::{Answer, Failure};
+use crate::progress::TICK;
 use crate::service::Service;
 use crate::whereabouts::Whereabouts;
 use rates::Rates;
@@ -19,7 +22,7 @@ use screen::Picture;
 /// How often the agent is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Watch rates, versions, latency and swaps.
+/// Watch rates, versions and swaps.
 ///
 /// Keys: q leaves, up and down scroll the components. With --json, one object per second.
 #[derive(clap::Args)]
@@ -46,7 +49,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer, Failure> {
     }
     let mut terminal = ratatui::try_init()
         .map_err(|error| Failure::system(format!("the terminal does not cooperate: {error}")))?;
-    let ended = watch(args.count, &service, &mut terminal, first);
+    let looks = look_again_and_again(service.telling_no_waits());
+    let ended = watch(args.count, &looks, &mut terminal, first);
     ratatui::restore();
     ended
 }
@@ -61,8 +65,7 @@ fn look(service: &Service, rates: &mut Rates) -> Result<Value, Failure> {
         told => told?,
     };
     rates.note(&told, Instant::now());
-    Ok(json!({ "status": status, "swaps": history["swaps"], "per_s": rates.per_second(),
-        "latency_us": told["latency_us"] }))
+    Ok(json!({ "status": status, "swaps": history["swaps"], "per_s": rates.per_second() }))
 }
 
 fn tell(count: Option<u64>, service: &Service, session: &Session) -> Result<Answer, Failure> {
@@ -78,29 +81,52 @@ fn tell(count: Option<u64>, service: &Service, session: &Session) -> Result<Answ
     }
 }
 
+/// What the agent says every second, and the rates until then; the first failure is the last that comes. Nobody can
+/// be called off who waits for an answer, so whoever asks does nothing else.
+fn look_again_and_again(service: Service) -> Receiver<Result<(Value, Rates), Failure>> {
+    let (sender, looks) = sync_channel(1);
+    std::thread::spawn(move || {
+        let mut rates = Rates::default();
+        loop {
+            let next = Instant::now() + INTERVAL;
+            let seen = look(&service, &mut rates).map(|now| (now, rates.clone()));
+            let is_last = seen.is_err();
+            if sender.send(seen).is_err() || is_last {
+                return;
+            }
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+    });
+    looks
+}
+
 fn watch(
     count: Option<u64>,
-    service: &Service,
+    looks: &Receiver<Result<(Value, Rates), Failure>>,
     terminal: &mut ratatui::DefaultTerminal,
     mut picture: Picture,
 ) -> Result<Answer, Failure> {
     let broken = |error: std::io::Error| {
         Failure::system(format!("the terminal does not cooperate: {error}"))
     };
-    let mut rates = Rates::default();
     let mut drawn = 0;
-    let mut next = Instant::now();
+    let mut heard = Instant::now();
     loop {
-        if Instant::now() >= next {
-            if count.is_some_and(|count| drawn >= count) {
-                return Ok(Answer::said());
+        match looks.try_recv() {
+            Ok(_) if count.is_some_and(|count| drawn >= count) => return Ok(Answer::said()),
+            Ok(seen) => {
+                let (now, rates) = seen?;
+                picture.show(now, &rates);
+                drawn += 1;
+                heard = Instant::now();
             }
-            picture.show(look(service, &mut rates)?, &rates);
-            next += INTERVAL;
-            drawn += 1;
+            Err(TryRecvError::Empty) => picture.wait(heard.elapsed()),
+            Err(TryRecvError::Disconnected) => {
+                return Err(Failure::system("nobody asks the agent any more; start top again"));
+            }
         }
         terminal.draw(|frame| picture.draw(frame)).map_err(broken)?;
-        if !event::poll(next.saturating_duration_since(Instant::now())).map_err(broken)? {
+        if !event::poll(TICK).map_err(broken)? {
             continue;
         }
         if let Event::Key(key) = event::read().map_err(broken)?

@@ -35,7 +35,7 @@ impl Application for Answers {
             "doctor" => Some(Ok(json!([
                 { "check": "disk", "ok": true, "says": "enough", "cure": null },
                 { "check": "clock", "ok": false, "says": "1970", "cure": "set it" }]))),
-            "rates" => Some(Ok(json!({ "totals": { "packets": 7 }, "latency_us": null }))),
+            "rates" => Some(Ok(json!({ "totals": { "packets": 7 } }))),
             _ => None,
         }
     }

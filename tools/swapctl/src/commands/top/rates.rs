@@ -9,7 +9,7 @@ use serde_json::Value;
 const REMEMBERED: usize = 120;
 
 /// Rates by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Rates {
     before: Option<(Instant, BTreeMap<String, u64>)>,
     lately: BTreeMap<String, VecDeque<u64>>,

@@ -1,5 +1,7 @@
 //! What `top` draws. Invariant: whatever the agent says, only printable characters reach the terminal.
 
+use std::time::Duration;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style, Stylize as _};
@@ -15,20 +17,31 @@ use crate::render::{NOTHING, joined, list, micros, text};
 
 /// All that is drawn.
 pub(super) struct Picture {
-    /// `{"status", "swaps", "latency_us", …}`
+    /// `{"status", "swaps", …}`
     now: Value,
     rates: Vec<(String, Vec<u64>)>,
     first: usize,
+    /// Since the agent was heard.
+    waited: Duration,
 }
+
+/// An agent that is asked every second is late after so long.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Picture {
     pub(super) fn of(now: Value) -> Self {
-        Self { now, rates: Vec::new(), first: 0 }
+        Self { now, rates: Vec::new(), first: 0, waited: Duration::ZERO }
     }
 
     pub(super) fn show(&mut self, now: Value, rates: &Rates) {
         self.now = now;
+        self.waited = Duration::ZERO;
         self.rates = rates.lately().map(|(name, lately)| (printable(name), lately)).collect();
+    }
+
+    /// The agent has not been heard for so long.
+    pub(super) fn wait(&mut self, waited: Duration) {
+        self.waited = waited;
     }
 
     /// So many components further down.
@@ -58,22 +71,12 @@ impl Picture {
 
     fn heading(&self) -> Vec<Line<'static>> {
         let application = &self.now["status"]["application"];
-        let mut first = format!(
+        let first = format!(
             "{} {}  up {}",
             said(application, "name"),
             said(application, "version"),
             uptime(application["uptime_s"].as_f64())
         );
-        let latency = &self.now["latency_us"];
-        if latency.is_object() {
-            let of = |name: &str| micros(&latency[name]);
-            first.push_str(&format!(
-                "  latency p50 {}  p99 {}  max {}",
-                of("p50"),
-                of("p99"),
-                of("max")
-            ));
-        }
         let running: Vec<String> = list(&self.now["status"], "running")
             .iter()
             .map(|swap| {
@@ -81,7 +84,12 @@ impl Picture {
                 format!("swap {} runs, in {}: {components}", said(swap, "txn"), said(swap, "phase"))
             })
             .collect();
-        vec![Line::from(first).bold(), Line::from(running.join("  ")).yellow()]
+        let second = if self.waited >= PATIENCE {
+            Line::from(format!("the agent has not answered for {} s", self.waited.as_secs())).red()
+        } else {
+            Line::from(running.join("  ")).yellow()
+        };
+        vec![Line::from(first).bold(), second]
     }
 
     fn draw_rates(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -183,10 +191,7 @@ mod tests {
         let mut rates = Rates::default();
         let start = std::time::Instant::now();
         rates.note(&json!({ "totals": { "packets": 0 } }), start);
-        rates.note(
-            &json!({ "totals": { "packets": 1500 } }),
-            start + std::time::Duration::from_secs(1),
-        );
+        rates.note(&json!({ "totals": { "packets": 1500 } }), start + Duration::from_secs(1));
         let swap = |txn, verdict| {
             json!({ "txn": txn, "verdict": verdict, "blackout_us": 83,
             "serving": [{ "component": "security.usm", "version": "2.0.0" }] })
@@ -199,14 +204,13 @@ mod tests {
                 "running": [{ "txn": 9, "phase": "prepare", "components": ["auth.sha2"] }],
             },
             "swaps": [swap(7, "committed"), swap(8, "rolled_back")],
-            "latency_us": { "p50": 12, "p99": 90, "max": 400 },
         });
         let mut picture = Picture::of(Value::Null);
         assert!(drawn(&picture).contains("none since the start"), "nothing is known yet");
         picture.show(now, &rates);
         let screen = drawn(&picture);
         for expected in [
-            "sagentd\\u{1b}[2J 0.1.0  up 1 min 1 s  latency p50 12 µs  p99 90 µs  max 400 µs",
+            "sagentd\\u{1b}[2J 0.1.0  up 1 min 1 s",
             "swap 9 runs, in prepare: auth.sha2",
             "packets                           1500",
             "security.usm",
@@ -216,6 +220,8 @@ mod tests {
         ] {
             assert!(screen.contains(expected), "{expected}:\n{screen}");
         }
+        picture.wait(Duration::from_secs(7));
+        assert!(drawn(&picture).contains("the agent has not answered for 7 s"));
         picture.scroll(5);
         let screen = drawn(&picture);
         let rows = screen.lines().filter(|line| line.contains("security.usm")).count();
