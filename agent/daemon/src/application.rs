@@ -4,6 +4,7 @@ use crate::config::Configuration;
 use crate::first_user::{self, Unseen};
 use crate::identity;
 use crate::keeper::Keeper;
+use crate::oids;
 use crate::store::Store;
 use roles::settings::{Settings as _, SettingsProxy, SnmpSettings, write};
 use s_control::{Config, StartError, Started, SwapManager};
@@ -154,6 +155,7 @@ fn manager(
     let open = || {
         let mut config = Config::new(&directory, trust.clone());
         config.additions = vec![Pattern::parse(ADDITIONS)?];
+        config.questions = vec![oids::QUESTION.to_owned()];
         config.log = Arc::clone(log);
         Ok::<_, Box<dyn Error>>(SwapManager::open(config))
     };
@@ -223,7 +225,8 @@ impl Application {
     /// Records that what was started carries the agent.
     pub(crate) fn is_healthy(&self) {
         if let Err(error) = self.manager.healthy() {
-            let what = format!("that this start went well cannot be recorded: {error}");
+            let why = crate::chain(&error);
+            let what = format!("that this start went well cannot be recorded: {why}");
             (self.log)(Level::Warning, "sagentd", "", &what);
         }
     }

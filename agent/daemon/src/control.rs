@@ -7,8 +7,10 @@
 use crate::application::Application;
 use crate::config::SwapSettings;
 use crate::doctor;
+use crate::oids;
 use crate::why;
 use roles::error::Counter;
+use s_control::preview::Described;
 use s_listening::client::{Client, ClientError};
 use s_listening::{Config, Operators, Service};
 use s_sdk::Level;
@@ -66,6 +68,10 @@ impl s_listening::Application for Agent {
         })
     }
 
+    fn difference(&self, from: Option<&Described>, to: Option<&Described>) -> Option<Value> {
+        oids::difference(from, to)
+    }
+
     fn is_secret(&self, component: &str, field: &str) -> bool {
         is_secret(component, field)
     }
@@ -96,7 +102,6 @@ fn rates(application: &Application) -> Value {
             "refused": refused,
             "limited": dropped.too_fast + dropped.after_failures,
         },
-        "latency_us": null,
     })
 }
 

@@ -5,7 +5,7 @@
 //! `config`, `places`, `log`, `address`, `sockets`, `privileges`, `store`, `identity`, `keeper`,
 //! `first_user`, `application`, then `serving` with its `threads` and those who ask: `udp` with `batch`,
 //! `stream` with `connection`, both with `answering` and, where a module is slow, `watch` and `later`. The operator
-//! is heard by `control`, whose packages `trust` judges, with `why` and `doctor`; `metrics` are read by `local`.
+//! is heard by `control`, whose packages `trust` judges, with `why`, `doctor` and `oids`; `metrics` are read by `local`.
 
 mod address;
 mod answering;
@@ -25,6 +25,7 @@ mod log;
 mod looks;
 mod metrics;
 mod notify;
+mod oids;
 mod options;
 mod places;
 mod privileges;
@@ -80,10 +81,24 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where nobody hears it, the status says it.
-            let _ = writeln!(std::io::stderr(), "sagentd: {error}");
+            let _ = writeln!(std::io::stderr(), "sagentd: {}", chain(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What went wrong, and what that came from where it does not say so itself.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let told = cause.to_string();
+        if !text.contains(&told) {
+            text = format!("{text}: {told}");
+        }
+        next = cause.source();
+    }
+    text
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {

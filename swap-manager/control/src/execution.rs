@@ -8,8 +8,9 @@
 //! hangs stops its own swap and nothing else, and the timing service can take that swap over.
 
 use crate::manager::{Inner, lock};
-use crate::member::{Member, Predecessor};
+use crate::member::{Member, Predecessor, Slot};
 use crate::request::Versions;
+use s_loader::LoadedModule;
 use s_package::manifest::Manifest;
 use s_preflight::ResidentSample;
 use s_proxy::{Body, Closed, Group, Taken};
@@ -36,6 +37,7 @@ pub(crate) struct Execution {
     machine: Mutex<Machine>,
     members: Vec<Mutex<Member>>,
     predecessors: Vec<Arc<Predecessor>>,
+    modules: Vec<Slot>,
     /// How long callers wait at a closed gate beyond the deadline of the closing.
     patience: Duration,
     gate: Mutex<GateState>,
@@ -101,15 +103,15 @@ fn samples(inner: &Inner, manifest: &Manifest) -> Vec<ResidentSample> {
     manifest.module.resident_tables.iter().filter_map(sample).collect()
 }
 
-/// Leads a successor through its life in a confined child, with a copy of the real state; answers what an
-/// operator should know of it.
+/// Leads a successor through its life in a confined child, with a copy of the real state, and has it asked the
+/// questions of the application. The warnings of the report are what an operator should know.
 pub(crate) fn rehearse(
     inner: &Inner,
     rehearsal: &s_preflight::Rehearsal,
     sealed: &s_loader::Sealed,
     admitted: &s_package::admit::Admitted,
     predecessor: Option<&Body>,
-) -> Result<Vec<String>, String> {
+) -> Result<s_preflight::Report, String> {
     let state = match (&admitted.manifest().module.state, predecessor) {
         (Some(state), Some(predecessor)) => crate::member::copy_of_state(predecessor, state)?,
         _ => None,
@@ -118,12 +120,14 @@ pub(crate) fn rehearse(
         predecessor: predecessor.map_or_else(String::new, |body| body.version().to_owned()),
         state,
         replays: inner.replays(admitted.manifest().module.component.as_str()),
+        questions: inner.questions.clone(),
         components: inner.runtime.components().iter().map(|c| c.name().to_owned()).collect(),
         residents: samples(inner, admitted.manifest()),
     };
-    let report = rehearsal.rehearse(sealed, &request).map_err(|error| error.to_string())?;
-    let pins = report.would_pin.map(|why| format!("will stay loaded when it is replaced: {why}"));
-    Ok(report.warnings.into_iter().chain(pins).collect())
+    let mut report = rehearsal.rehearse(sealed, &request).map_err(|error| error.to_string())?;
+    let pins = |why: &String| format!("will stay loaded when it is replaced: {why}");
+    report.warnings.extend(report.would_pin.as_ref().map(pins));
+    Ok(report)
 }
 
 impl Execution {
@@ -148,6 +152,7 @@ impl Execution {
             generations: members.iter().map(|_| AtomicU64::new(0)).collect(),
             patience,
             predecessors: members.iter().map(|member| Arc::clone(&member.predecessor)).collect(),
+            modules: members.iter().map(|member| Arc::clone(&member.module)).collect(),
             members: members.into_iter().map(Mutex::new).collect(),
             machine: Mutex::new(Machine { transaction, next_deadline: None }),
             gate: Mutex::default(),
@@ -178,6 +183,12 @@ impl Execution {
     /// The outcome, if it has ended.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         lock(&self.ended).clone()
+    }
+
+    /// The module that it brings into a component, if that is mapped and not kept yet.
+    pub(crate) fn brings(&self, component: &str) -> Option<Arc<LoadedModule>> {
+        let m = self.components.iter().position(|name| name == component)?;
+        lock(&self.modules[m]).clone()
     }
 
     /// The phase it is in.
@@ -636,7 +647,10 @@ impl Execution {
         });
         let mut member = self.member(m)?;
         let ended = left.and_then(|()| member.drop_predecessor());
-        self.inner.replace_module(member.component.name(), member.module.take());
+        // In this order: whoever looks meanwhile finds it here, or kept.
+        let module = lock(&member.module).clone();
+        self.inner.replace_module(member.component.name(), module);
+        lock(&member.module).take();
         ended
     }
 
@@ -717,10 +731,10 @@ impl Execution {
     fn keep_added(&self) {
         for (m, predecessor) in self.predecessors.iter().enumerate() {
             self.inner.control.let_predecessor_go(predecessor.component());
-            if let Ok(mut member) = self.member(m)
-                && let Some(module) = member.module.take()
-            {
-                self.inner.replace_module(&self.components[m], Some(module));
+            let Ok(member) = self.member(m) else { continue };
+            let module = lock(&member.module).take();
+            if module.is_some() {
+                self.inner.replace_module(&self.components[m], module);
             }
         }
     }

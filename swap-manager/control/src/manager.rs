@@ -51,6 +51,9 @@ pub struct Config {
     pub history: usize,
     /// Which components packages may add to those that the application has of itself.
     pub additions: Vec<Pattern>,
+    /// Methods without arguments, as `behavior.method`: who comes is asked them in its rehearsal and who goes while
+    /// it serves, so that the application can tell what a swap means in its own terms.
+    pub questions: Vec<String>,
 }
 
 impl Config {
@@ -68,6 +71,7 @@ impl Config {
             }),
             history: 256,
             additions: Vec::new(),
+            questions: Vec::new(),
         }
     }
 }
@@ -171,6 +175,7 @@ pub(crate) struct Inner {
     pub(crate) target: Triple,
     pub(crate) limits: Limits,
     additions: Vec<Pattern>,
+    pub(crate) questions: Vec<String>,
     pub(crate) preflight: Preflight,
     pub(crate) tables: Arc<ResidentTables>,
     events: Events,
@@ -342,6 +347,18 @@ impl Inner {
             fates.pop_front();
         }
         fates.push_back(LetGo { component, version, fate });
+    }
+
+    /// The loaded module that serves in a component. While a swap is on trial that is the swap's still.
+    fn loaded(&self, component: &'static Component) -> Option<Arc<LoadedModule>> {
+        let current = component.current();
+        let descriptor = current.body()?.code().descriptor();
+        let serves = |module: &Arc<LoadedModule>| std::ptr::eq(descriptor, module.descriptor());
+        let name = component.name();
+        let kept = lock(&self.modules).get(name).cloned().filter(serves);
+        kept.or_else(|| {
+            lock(&self.running).iter().find_map(|swap| swap.brings(name).filter(serves))
+        })
     }
 
     /// Another module, or none, is behind a component from now on; the one before is let go of.
@@ -549,6 +566,7 @@ impl SwapManager {
             target,
             limits: config.limits,
             additions: config.additions,
+            questions: config.questions,
             preflight: config.preflight,
             tables,
             events,
@@ -971,7 +989,7 @@ impl SwapManager {
 
     /// Everything known about the module that a component binds; none when it binds none.
     pub fn describe(&self, component: &str) -> Option<Description> {
-        let module = lock(&self.0.modules).get(component).cloned()?;
+        let module = self.0.loaded(self.0.runtime.component(component)?)?;
         Description::from_descriptor(&module).ok()
     }
 
@@ -979,21 +997,16 @@ impl SwapManager {
     pub fn status(&self) -> Status {
         let inner = &self.0;
         inner.loader.sweep();
-        let modules = lock(&inner.modules).clone();
         let component = |component: &&'static Component| {
             let current = component.current();
             let body = current.body();
             let descriptor = body.map(|body| body.code().descriptor());
-            // On trial the module before is still the one that is kept: what is said is of the one that serves.
-            let module = modules
-                .get(component.name())
-                .filter(|module| descriptor.is_some_and(|d| std::ptr::eq(d, module.descriptor())));
             ComponentStatus {
                 name: component.name().to_owned(),
                 version: body.map(|body| body.version().to_owned()),
                 annotation: descriptor.map(|d| d.annotation.as_str().to_owned()),
                 module: descriptor.map(|d| d.name.as_str().to_owned()),
-                origin: module.map(|module| module.origin().to_string()),
+                origin: inner.loaded(component).map(|module| module.origin().to_string()),
                 generation: current.number(),
                 predecessor: component
                     .predecessor()

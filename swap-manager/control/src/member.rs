@@ -241,6 +241,10 @@ enum NotAdmitted {
     NotSealed(#[from] SealError),
 }
 
+/// The module that a member brings, from when it is mapped until it serves for good or is let go of. It stands
+/// apart from its member as the predecessor does, for whoever asks what serves.
+pub(crate) type Slot = Arc<Mutex<Option<Arc<LoadedModule>>>>;
+
 /// One component in a running swap.
 pub(crate) struct Member {
     pub(crate) component: &'static Component,
@@ -249,7 +253,7 @@ pub(crate) struct Member {
     pub(crate) predecessor: Arc<Predecessor>,
     pub(crate) admitted: Option<Admitted>,
     pub(crate) sealed: Option<Sealed>,
-    pub(crate) module: Option<Arc<LoadedModule>>,
+    pub(crate) module: Slot,
     pub(crate) successor: Option<Arc<Body>>,
     mapping: Option<Mapping>,
     /// The predecessor's state of the commit, kept for a rollback that cannot map back.
@@ -269,7 +273,7 @@ impl Member {
             predecessor: Predecessor::new(component),
             admitted: None,
             sealed: None,
-            module: None,
+            module: Slot::default(),
             successor: None,
             mapping: None,
             state_at_commit: None,
@@ -369,7 +373,7 @@ impl Member {
             Ok((mapping, body)) => {
                 self.mapping = mapping;
                 self.successor = Some(body);
-                self.module = Some(module);
+                *lock(&self.module) = Some(module);
                 Ok(())
             }
             Err(why) => {
@@ -412,14 +416,14 @@ impl Member {
             (&inner.preflight, &self.sealed, &self.admitted)
         {
             let predecessor = self.predecessor.body();
-            let warnings = crate::execution::rehearse(
+            let report = crate::execution::rehearse(
                 inner,
                 rehearsal,
                 sealed,
                 admitted,
                 predecessor.as_deref(),
             )?;
-            warnings.iter().for_each(|warning| inner.warn(self.component.name(), warning));
+            report.warnings.iter().for_each(|warning| inner.warn(self.component.name(), warning));
         }
         self.load_live(inner)
     }
@@ -512,9 +516,8 @@ impl Member {
             Some(successor) => successor.instance().term().map_err(|why| format!("term: {why}")),
             None => Ok(()),
         };
-        if let Some(module) = self.module.take() {
-            inner.let_go(module);
-        }
+        let module = lock(&self.module).take();
+        module.into_iter().for_each(|module| inner.let_go(module));
         ended
     }
 }

@@ -14,10 +14,11 @@ use s_package::manifest::Manifest;
 use s_preflight::Description;
 use s_proxy::Body;
 use s_sdk::state::SchemaOwned;
+use s_sdk::{Activity, Value};
 use s_state::schema::can_map;
 use s_transaction::{Change, Verdict};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a swap would do.
@@ -56,10 +57,19 @@ pub struct MemberPreview {
     pub dependencies: Difference,
     /// The module that goes.
     #[serde(skip)]
-    pub before: Option<Description>,
+    pub before: Option<Described>,
     /// The module that comes.
     #[serde(skip)]
-    pub after: Option<Description>,
+    pub after: Option<Described>,
+}
+
+/// A module, and what it answers to the questions of the application.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// What it says of itself.
+    pub module: Description,
+    /// By question. One that it failed to answer, or that could not be put to it, is not here.
+    pub answers: BTreeMap<String, Value>,
 }
 
 /// What there would be more and less of.
@@ -88,7 +98,7 @@ pub struct StateDifference {
 type Newcomer = (Arc<[u8]>, Manifest);
 
 /// A successor, and what its rehearsal warns of; or why it would not serve.
-type Described = Result<(Option<Description>, Vec<String>), String>;
+type Successor = Result<(Option<Described>, Vec<String>), String>;
 
 impl Preview {
     fn refuse(&mut self, phase: &str, planned: &s_transaction::Member, why: &str) {
@@ -230,9 +240,9 @@ impl SwapManager {
         &self,
         preview: &mut Preview,
         planned: &s_transaction::Member,
-        described: impl FnOnce() -> Described,
+        described: impl FnOnce() -> Successor,
     ) {
-        let before = self.describe(&planned.component);
+        let before = self.asked(&planned.component);
         let after = match described() {
             Ok((after, warnings)) => {
                 let named = |warning| format!("{}: {warning}", planned.component);
@@ -241,7 +251,7 @@ impl SwapManager {
             }
             Err(why) => return preview.refuse("preflight", planned, &why),
         };
-        let (old, new) = (before.as_ref(), after.as_ref());
+        let [old, new] = [&before, &after].map(|side| side.as_ref().map(|one| &one.module));
         preview.members.push(MemberPreview {
             component: planned.component.clone(),
             change: match planned.change {
@@ -261,14 +271,32 @@ impl SwapManager {
         });
     }
 
+    /// Who serves in a component now, and what it answers.
+    fn asked(&self, component: &str) -> Option<Described> {
+        let module = self.describe(component)?;
+        let found = self.0.runtime.component(component)?;
+        let questions = || self.0.questions.iter().filter(|question| module.offers(question));
+        let ask = |act: &Activity| {
+            let answer = |question: &String| {
+                Some((question.clone(), found.invoke(act, question, &[]).ok()?))
+            };
+            questions().filter_map(answer).collect()
+        };
+        let answers = self.0.runtime.worker().serve(ask);
+        Some(Described { module, answers })
+    }
+
     /// What a member's successor says of itself, and what its rehearsal warns of.
-    fn described(&self, member: &Member) -> Described {
+    fn described(&self, member: &Member) -> Successor {
         match (&member.source, &member.admitted) {
             (Source::Nothing, _) => Ok((None, Vec::new())),
             (Source::Linked(descriptor), _) => {
                 let module = LoadedModule::linked(descriptor).map_err(|why| why.to_string())?;
-                let described = Description::from_descriptor(&module);
-                Ok((Some(described.map_err(|why| why.to_string())?), Vec::new()))
+                let module =
+                    Description::from_descriptor(&module).map_err(|why| why.to_string())?;
+                // Part of the host, it is not rehearsed: nobody can ask it before it serves.
+                let answers = BTreeMap::new();
+                Ok((Some(Described { module, answers }), Vec::new()))
             }
             (Source::Package { .. }, Some(admitted)) => {
                 let predecessor = member.predecessor.body();
@@ -284,16 +312,16 @@ impl SwapManager {
         sealed: Option<&Sealed>,
         admitted: &Admitted,
         predecessor: Option<&Body>,
-    ) -> Described {
+    ) -> Successor {
         let inner = &self.0;
         let sealed = sealed.ok_or("the code was not sealed")?;
         inner.loader.admit().map_err(|why| why.to_string())?;
         let Preflight::On(rehearsal) = &inner.preflight else {
             return Err("this host rehearses nothing, so it describes nothing".into());
         };
-        let described = rehearsal.describe(sealed).map_err(|why| why.to_string())?;
-        let warnings = rehearse(inner, rehearsal, sealed, admitted, predecessor)?;
-        Ok((Some(described), warnings))
+        let report = rehearse(inner, rehearsal, sealed, admitted, predecessor)?;
+        let described = Described { module: report.description, answers: report.answers };
+        Ok((Some(described), report.warnings))
     }
 
     /// The middle blackout of the swaps that changed one of these.

@@ -28,7 +28,7 @@ pub struct ComponentStatus {
     pub annotation: Option<String>,
     /// The module's name.
     pub module: Option<String>,
-    /// Where its code is: `sha256:…` or `linked`; not known while a swap that brought it is on trial.
+    /// Where its code is: `sha256:…` or `linked`.
     pub origin: Option<String>,
     /// The generation.
     pub generation: u64,

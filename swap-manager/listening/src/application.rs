@@ -3,7 +3,7 @@
 //! The application is asked on helper threads, never on the service's own; an answer may take a while, but
 //! what it holds up is only its asker.
 
-use s_preflight::Description;
+use s_control::preview::Described;
 use s_sdk::Level;
 use serde_json::Value as Json;
 
@@ -19,8 +19,9 @@ pub trait Application: Send + Sync {
     /// the caller's to mend: its text says how.
     fn answer(&self, what: &str, query: &[(String, String)]) -> Option<Result<Json, String>>;
 
-    /// What a change of a module means in the application's own terms, for a plan.
-    fn difference(&self, from: Option<&Description>, to: Option<&Description>) -> Option<Json> {
+    /// What a change of a module means in the application's own terms, for a plan: of what modules are, and of what
+    /// they answer to the questions of the swap manager's configuration.
+    fn difference(&self, from: Option<&Described>, to: Option<&Described>) -> Option<Json> {
         let _ = (from, to);
         None
     }

@@ -6,7 +6,7 @@ mod world;
 use s_listening::client::{ClientError, Event, Events};
 use serde_json::json;
 use std::time::Duration;
-use world::{FACTORY, World, by_operator, ended, is, package, refusal, soon, swap};
+use world::{FACTORY, World, by_operator, ended, eventually, is, package, refusal, soon, swap};
 
 #[test]
 fn the_status_names_the_application_and_its_components() {
@@ -89,9 +89,33 @@ fn the_state_is_shown_without_what_nobody_may_read() {
 }
 
 #[test]
+fn on_trial_the_one_that_serves_is_described_and_after_it_the_one_before() {
+    let world = World::new();
+    let client = world.client();
+    let begun = client.post_packages("/v1/swaps", Some(&by_operator()), &[package()]).unwrap();
+    let swap = format!("/v1/swaps/{}", begun["txn"]);
+    eventually("a swap on trial", || client.get(&swap).unwrap()["phase"] == "confirm");
+    let told = || {
+        let described = client.get("/v1/components/tally").unwrap();
+        let status = client.get("/v1/status").unwrap()["components"][0].clone();
+        for field in ["version", "origin", "annotation", "generation"] {
+            assert_eq!(described[field], status[field], "{described}{status}");
+        }
+        (described["version"].clone(), described["origin"].as_str().unwrap().to_owned())
+    };
+    let (version, origin) = told();
+    assert_eq!(version, "2.0.0");
+    assert!(origin.starts_with("sha256:"), "{origin}");
+    client.post(&format!("{swap}/rollback"), &json!({})).unwrap();
+    ended(&client, begun["txn"].as_u64().unwrap());
+    assert_eq!(told(), (json!(FACTORY), "linked".to_owned()));
+}
+
+#[test]
 fn a_plan_says_what_would_change_and_changes_nothing() {
     let world = World::new();
     let client = world.client();
+    client.post("/v1/components/tally/invoke", &json!({ "method": "add", "args": [5] })).unwrap();
     let plan = client.post_packages("/v1/plans", None, &[package()]).unwrap();
     assert_eq!(plan["refusals"], json!([]), "{plan}");
     let member = &plan["members"][0];
@@ -103,7 +127,11 @@ fn a_plan_says_what_would_change_and_changes_nothing() {
     assert_eq!(member["methods"], json!({ "gained": [], "lost": [] }));
     assert_eq!(member["state"]["fields_lost"], json!(["total: u64"]));
     assert_eq!(member["state"]["mapped"], true);
-    assert_eq!(member["application"], json!([FACTORY, "2.0.0"]));
+    // The one that serves answers of its state, and the one that would come of its copy of it.
+    assert_eq!(
+        member["application"],
+        json!([[FACTORY, ["5", null, null]], ["2.0.0", ["5", null, null]]])
+    );
     assert_eq!(plan["expected_pause_us"], json!(null), "none of it was swapped yet");
     let status = client.get("/v1/status").unwrap();
     assert_eq!(status["components"][0]["version"], FACTORY);
@@ -118,6 +146,7 @@ fn a_plan_says_what_would_change_and_changes_nothing() {
     assert_eq!((&member["change"], &member["to"]), (&json!("remove"), &json!(null)));
     assert_eq!(member["methods"]["lost"].as_array().unwrap().len(), 2, "{member}");
     assert_eq!(member["state"]["mapped"], false);
+    assert_eq!(member["application"], json!([["2.0.0", ["5", null, null]], null]));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::report::{Mapping, Report};
 use crate::request::{Expected, Replay, Request};
 use crate::step::Step;
 use s_loader::{Budget, Digest, InstanceGuard, LoadedModule, Loader, PinReason, Sealed};
-use s_sdk::abi::Status;
+use s_sdk::abi::{MethodEntry, Status};
 use s_sdk::component::with_refs;
 use s_sdk::dynamic::ValueOut;
 use s_sdk::hosting::{Instance, LaneDriver, StepError};
@@ -246,6 +246,9 @@ impl<'a> Life<'a> {
         self.pipe.begin(Step::SelfTest);
         self.instance.self_test(&self.lane.begin())?;
 
+        self.pipe.begin(Step::Ask);
+        let answers = self.ask()?;
+
         self.pipe.begin(Step::Replay);
         let replays = std::mem::take(&mut self.request.replays);
         for (at, replay) in replays.iter().enumerate() {
@@ -286,6 +289,7 @@ impl<'a> Life<'a> {
             steps: std::mem::take(&mut self.pipe.took),
             mapping,
             replayed: replays.len(),
+            answers,
             log: std::mem::take(&mut notes.log),
             counts: std::mem::take(&mut notes.counts),
             effects: std::mem::take(&mut notes.effects),
@@ -330,12 +334,31 @@ impl<'a> Life<'a> {
         Ok(Some(Mapping { own_octets, back_octets: back.len(), back_is_same }))
     }
 
+    /// The questions that it has a method for, and what it says.
+    fn ask(&mut self) -> Result<BTreeMap<String, Value>, Stop> {
+        let mut answers = BTreeMap::new();
+        for question in std::mem::take(&mut self.request.questions) {
+            let Some(entry) = method(self.module, &question) else { continue };
+            let mut out = ValueOut::new();
+            let act = self.lane.begin();
+            let status = self.instance.call(entry, &act, &[], &mut out);
+            drop(act);
+            match status {
+                Status::OK => answers.extend(out.take().map(|answer| (question, answer))),
+                Status::PANICKED => {
+                    let said = self.host.notes().panics.last().cloned().unwrap_or_default();
+                    return Err(Stop(Failure::Panicked, format!("`{question}`: {said}")));
+                }
+                // Its own error, arguments that it wants, or a call into another component: nothing was learned.
+                _ => {}
+            }
+        }
+        Ok(answers)
+    }
+
     fn replay(&mut self, replay: &Replay) -> Result<(), Stop> {
-        let (behavior, name) = replay.method.rsplit_once('.').unwrap_or(("", &replay.method));
-        let entry = self.module.methods().iter().find(|entry| {
-            entry.desc.name.as_str() == name
-                && (behavior.is_empty() || entry.behavior.name.as_str() == behavior)
-        });
+        let entry = method(self.module, &replay.method);
+        let name = replay.method.rsplit('.').next().unwrap_or(&replay.method);
         let mut out = ValueOut::new();
         let act = self.lane.begin();
         let (status, why) = with_refs(&replay.args, |args| match entry {
@@ -371,4 +394,13 @@ impl<'a> Life<'a> {
             }
         }
     }
+}
+
+/// A method that the module offers, as `behavior.method` or by its name alone.
+fn method(module: &LoadedModule, method: &str) -> Option<&'static MethodEntry> {
+    let (behavior, name) = method.rsplit_once('.').unwrap_or(("", method));
+    module.methods().iter().find(|entry| {
+        entry.desc.name.as_str() == name
+            && (behavior.is_empty() || entry.behavior.name.as_str() == behavior)
+    })
 }

@@ -173,6 +173,15 @@ impl Description {
         u32::try_from(version).ok().filter(|_| self.carries_state)
     }
 
+    /// Whether the module has a method, given as `behavior.method`.
+    pub fn offers(&self, method: &str) -> bool {
+        let Some((behavior, method)) = method.rsplit_once('.') else { return false };
+        let behaviors = self.behaviors.iter().filter(|known| known.name == behavior);
+        behaviors
+            .flat_map(|known| &known.methods)
+            .any(|known| known.offered && known.name == method)
+    }
+
     /// The description as a value.
     pub fn to_value(&self) -> Value {
         map([

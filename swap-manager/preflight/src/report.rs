@@ -19,6 +19,8 @@ pub struct Report {
     pub mapping: Option<Mapping>,
     /// How many recorded calls were made again.
     pub replayed: usize,
+    /// What it answered to questions, by question. One that it failed to answer is not here.
+    pub answers: BTreeMap<String, Value>,
     /// What it logged.
     pub log: Vec<LogLine>,
     /// What it counted.
@@ -82,6 +84,7 @@ impl Report {
             ),
             ("mapping", mapping),
             ("replayed", (self.replayed as u64).into()),
+            ("answers", Value::Map(self.answers.clone().into())),
             (
                 "log",
                 list(&self.log, |line| {
@@ -120,6 +123,7 @@ impl Report {
                 })
             })?,
             replayed: parts.usize("replayed")?,
+            answers: parts.get("answers", Value::as_map)?.clone(),
             log: parts.list("log", |value| {
                 let parts = Parts::of(value)?;
                 Ok(LogLine { level: parts.u32("level")?, text: parts.text("text")? })

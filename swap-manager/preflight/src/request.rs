@@ -12,6 +12,9 @@ pub struct Request {
     pub state: Option<StateCopy>,
     /// Calls that were recorded, made again in this order.
     pub replays: Vec<Replay>,
+    /// Methods without arguments, as `behavior.method`: those that the module offers are called, and what they
+    /// answer is in the report.
+    pub questions: Vec<String>,
     /// Components that exist in the host: a lookup finds them, a call into them is refused.
     pub components: Vec<String>,
     /// Some rows of resident tables; tables that are not here are empty.
@@ -85,6 +88,7 @@ impl Request {
             ("predecessor", self.predecessor.as_str().into()),
             ("state", state),
             ("components", list(&self.components, |name| name.as_str().into())),
+            ("questions", list(&self.questions, |method| method.as_str().into())),
             (
                 "replays",
                 list(&self.replays, |replay| {
@@ -120,6 +124,7 @@ impl Request {
                 Ok(StateCopy { version: parts.u32("version")?, octets: parts.bytes("octets")? })
             })?,
             components: parts.texts("components")?,
+            questions: parts.texts("questions")?,
             replays: parts.list("replays", |value| {
                 let parts = Parts::of(value)?;
                 Ok(Replay {
@@ -159,6 +164,7 @@ mod tests {
                 Replay { method: "d".into(), args: vec![], expected: Expected::Error(7u8.into()) },
             ],
             components: vec!["x".into()],
+            questions: vec!["a.b".into()],
             residents: vec![ResidentSample {
                 table: "t".into(),
                 rows: vec![(vec![1], vec![2, 3])],

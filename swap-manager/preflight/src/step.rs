@@ -44,6 +44,8 @@ steps! {
     Prepare = "prepare",
     /// It tests itself.
     SelfTest = "self_test",
+    /// It is asked what the host wants to know.
+    Ask = "ask",
     /// Recorded calls are made again.
     Replay = "replay",
     /// It is told that it serves.

@@ -27,6 +27,7 @@ mod daemon {
     pub(crate) mod looks;
     pub(crate) mod metrics;
     pub(crate) mod notify;
+    pub(crate) mod oids;
     pub(crate) mod options;
     pub(crate) mod places;
     pub(crate) mod privileges;

@@ -2,7 +2,7 @@
 //!
 //! Everything that crosses is JSON that the service defines; this file only turns what went wrong into
 //! failures that name the place and the remedy. Invariant: nothing takes longer than a second in silence
-//! while somebody watches.
+//! while somebody watches, unless whoever asks shows the wait.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -26,6 +26,7 @@ pub(crate) struct Credentials<'a> {
 /// The service of one agent.
 pub(crate) struct Service {
     client: Client,
+    tells_waits: bool,
 }
 
 /// One event, as the service tells it.
@@ -54,7 +55,7 @@ impl Service {
             Failure::system(format!("{error}; {cure}")).about(socket)
         })?;
         let client = Client::unix(socket).map_err(|error| failure(error, &socket.display()))?;
-        Ok(Self { client })
+        Ok(Self { client, tells_waits: true })
     }
 
     /// The agent that listens at `HOST:PORT`.
@@ -67,7 +68,13 @@ impl Service {
         })?;
         let name = host.trim_start_matches('[').trim_end_matches(']');
         let client = Client::tls(place, who.authority, who.certificate, who.key, name);
-        Ok(Self { client: client.map_err(|error| failure(error, &place))? })
+        let client = client.map_err(|error| failure(error, &place))?;
+        Ok(Self { client, tells_waits: true })
+    }
+
+    /// The same, for whoever has the terminal and shows waits there.
+    pub(crate) fn telling_no_waits(self) -> Self {
+        Self { tells_waits: false, ..self }
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
@@ -100,7 +107,8 @@ impl Service {
         what: &str,
         question: impl FnOnce() -> Result<T, ClientError>,
     ) -> Result<T, Failure> {
-        progress::during(what, question).map_err(|error| failure(error, &self.client.place()))
+        let answer = if self.tells_waits { progress::during(what, question) } else { question() };
+        answer.map_err(|error| failure(error, &self.client.place()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing in here stands in for a part of the service. Keys and certificates are made for the run.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each file of tests uses its part")]
 
+use s_control::preview::Described;
 use s_control::{Preflight, SwapManager};
 use s_listening::client::{Client, ClientError};
 use s_listening::{Application, Config, Operator, Operators, Role, Service, Tls};
@@ -24,6 +25,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use zeroize::Zeroizing;
+
+/// What every module is asked for a plan: something, what takes an argument, and what none has.
+pub const QUESTIONS: [&str; 3] = ["tally.total", "tally.add", "tally.nothing"];
 
 /// The version that the application brings.
 pub const FACTORY: &str = "1.0.0";
@@ -74,13 +78,14 @@ impl Application for Tallies {
         }
     }
 
-    fn difference(
-        &self,
-        from: Option<&s_preflight::Description>,
-        to: Option<&s_preflight::Description>,
-    ) -> Option<Json> {
-        let version = |side: Option<&s_preflight::Description>| side.map(|d| d.version.to_string());
-        Some(json!([version(from), version(to)]))
+    fn difference(&self, from: Option<&Described>, to: Option<&Described>) -> Option<Json> {
+        let told = |side: Option<&Described>| {
+            side.map(|side| {
+                let answer = |question: &str| side.answers.get(question).map(ToString::to_string);
+                json!([side.module.version.to_string(), QUESTIONS.map(answer)])
+            })
+        };
+        Some(json!([told(from), told(to)]))
     }
 
     fn is_secret(&self, component: &str, field: &str) -> bool {
@@ -120,6 +125,7 @@ impl World {
         let mut settings = s_control::Config::new(directory.path().join("state"), trust());
         settings.preflight = Preflight::On(rehearsal());
         settings.log = Arc::new(|_, _, _, _| {});
+        settings.questions = QUESTIONS.map(str::to_owned).to_vec();
         set(&mut settings);
         let (manager, _) = SwapManager::open(settings).unwrap();
         for (name, factory) in components {

@@ -15,7 +15,7 @@ Example:
 Lines with + are gained, lines with - lost. The expected pause is the middle of what earlier swaps of
 these components took. The exit status is 1 when the agent would refuse the swap.";
 
-/// Show what a push would change: methods, state, dependencies, and how long callers would wait.
+/// Show what a push would change: methods, state, dependencies, OIDs, and how long callers would wait.
 #[derive(clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Args {
