@@ -4,6 +4,7 @@ use crate::config::Configuration;
 use crate::first_user::{self, Unseen};
 use crate::identity;
 use crate::keeper::Keeper;
+use crate::latency::Latency;
 use crate::oids;
 use crate::store::Store;
 use roles::settings::{Settings as _, SettingsProxy, SnmpSettings, write};
@@ -62,6 +63,7 @@ pub(crate) struct Application {
     pub(crate) manager: SwapManager,
     pub(crate) runtime: &'static Runtime,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) latency: Arc<Latency>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) log: s_control::LogSink,
     /// What the start has found.
@@ -126,6 +128,7 @@ pub(crate) fn start(
         manager,
         runtime,
         engine,
+        latency: Arc::default(),
         keeper,
         log: Arc::clone(&log),
         started,

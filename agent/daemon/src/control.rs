@@ -102,6 +102,7 @@ fn rates(application: &Application) -> Value {
             "refused": refused,
             "limited": dropped.too_fast + dropped.after_failures,
         },
+        "within_us": application.latency.all().collect::<Vec<_>>(),
     })
 }
 

@@ -4,7 +4,7 @@
 //! the application, lends it threads and a clock, and ends it when told to. In reading order: `options`,
 //! `config`, `places`, `log`, `address`, `sockets`, `privileges`, `store`, `identity`, `keeper`,
 //! `first_user`, `application`, then `serving` with its `threads` and those who ask: `udp` with `batch`,
-//! `stream` with `connection`, both with `answering` and, where a module is slow, `watch` and `later`. The operator
+//! `stream` with `connection`, both with `answering`, `latency` and, where a module is slow, `watch` and `later`. The operator
 //! is heard by `control`, whose packages `trust` judges, with `why`, `doctor` and `oids`; `metrics` are read by `local`.
 
 mod address;
@@ -19,6 +19,7 @@ mod doctor;
 mod first_user;
 mod identity;
 mod keeper;
+mod latency;
 mod later;
 mod local;
 mod log;

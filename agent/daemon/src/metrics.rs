@@ -6,6 +6,7 @@
 
 use crate::address::{self, Listen};
 use crate::application::Application;
+use crate::latency::Latency;
 use crate::local;
 use crate::sockets::Sockets;
 use roles::error::Counter;
@@ -166,6 +167,7 @@ fn render(application: &Application, swaps: &Swaps) -> String {
     page.sample(&[("limit", "too-many-failures")], dropped.after_failures);
     page.sample(&[("limit", "answer-shortened")], dropped.shortened);
 
+    tell_of_latency(&mut page, &application.latency);
     if let Some(statistics) = crate::notify::statistics(application.runtime) {
         tell_of_notifications(&mut page, &statistics);
     }
@@ -209,6 +211,25 @@ fn render(application: &Application, swaps: &Swaps) -> String {
     page.named("sagentd_swap_blackout_seconds_sum", &[], seconds);
     page.named("sagentd_swap_blackout_seconds_count", &[], of(&swaps.blackouts));
     page.text
+}
+
+/// How long datagrams wait for their answers.
+fn tell_of_latency(page: &mut Page, latency: &Latency) {
+    #[expect(clippy::cast_precision_loss, reason = "2^53 microseconds are 285 years")]
+    let seconds = |micros: u64| micros as f64 / 1e6;
+    page.family(
+        "sagentd_answer_seconds",
+        "histogram",
+        "From the reception of a batch of datagrams to the sending of its answers; one batch in eight is timed.",
+    );
+    let mut so_far = 0;
+    for (bound, count) in latency.all() {
+        so_far += count;
+        let bound = bound.map_or_else(|| "+Inf".to_owned(), |micros| seconds(micros).to_string());
+        page.named("sagentd_answer_seconds_bucket", &[("le", &bound)], so_far);
+    }
+    page.named("sagentd_answer_seconds_sum", &[], seconds(latency.sum()));
+    page.named("sagentd_answer_seconds_count", &[], so_far);
 }
 
 /// What became of notifications.

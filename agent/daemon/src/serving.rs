@@ -6,6 +6,7 @@
 
 use crate::answering::{Answer, Answering};
 use crate::application::Application;
+use crate::latency::Latency;
 use crate::later::{Later, ReplyTo};
 use crate::looks;
 use crate::metrics::{self, Swaps};
@@ -56,7 +57,8 @@ impl Serving {
             closing.gates(BEFORE_GATES_OPEN.contains(&&*event.tag));
         });
         application.manager.events().subscribe_with("swap.*", sink)?;
-        let later = answer_requests(runtime, engine, &watch, &threads, &mut sockets)?;
+        let latency = &application.latency;
+        let later = answer_requests(runtime, engine, latency, &watch, &threads, &mut sockets)?;
         let stop = threads.stop();
         threads.adopt(looks::start(application, stop)?);
         threads.adopt(trial::start(application, stop)?);
@@ -88,13 +90,15 @@ impl Serving {
 fn answer_requests(
     runtime: &'static Runtime,
     engine: &Arc<Engine>,
+    latency: &Arc<Latency>,
     watch: &Arc<Watch>,
     threads: &Arc<Threads>,
     sockets: &mut Sockets,
 ) -> io::Result<Arc<Later>> {
     let later = Later::new(runtime, engine, threads, watch);
     for (number, socket) in std::mem::take(&mut sockets.datagrams).into_iter().enumerate() {
-        let (engine, later, inbox) = (Arc::clone(engine), Arc::clone(&later), Inbox::new(socket));
+        let (engine, later) = (Arc::clone(engine), Arc::clone(&later));
+        let inbox = Inbox::new(socket, latency);
         watch.post(&format!("snmp-{number}"), move |post| {
             inbox.serve(runtime, &engine, &later, post);
         })?;

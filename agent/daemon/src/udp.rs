@@ -5,6 +5,7 @@
 
 use crate::answering::{Answer, Answering};
 use crate::batch::{self, Batch};
+use crate::latency::Latency;
 use crate::later::{Later, ReplyTo};
 use crate::watch::Post;
 use rustix::net::sockopt::set_socket_recv_buffer_size_force;
@@ -14,11 +15,14 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// snmpUDPDomain (RFC 3417) and transportDomainUdpIpv6 (RFC 3419).
 const DOMAIN_V4: &[u32] = &[1, 3, 6, 1, 6, 1, 1];
 const DOMAIN_V6: &[u32] = &[1, 3, 6, 1, 2, 1, 100, 1, 2];
+
+/// One batch in so many is timed.
+const TIMED: u64 = 8;
 
 /// How long a thread listens before it looks whether it should stop.
 const LISTEN: Duration = Duration::from_millis(200);
@@ -64,13 +68,15 @@ pub(crate) fn claim(address: SocketAddr) -> io::Result<()> {
 /// One socket, and what came in by it and is not finished: that outlives a thread which is stuck in a module.
 pub(crate) struct Inbox {
     socket: Arc<UdpSocket>,
+    latency: Arc<Latency>,
     /// The batch of each thread that is at work here or was, the oldest first.
     batches: Mutex<Vec<Arc<Mutex<Batch>>>>,
 }
 
 impl Inbox {
-    pub(crate) fn new(socket: UdpSocket) -> Self {
-        Inbox { socket: Arc::new(socket), batches: Mutex::default() }
+    pub(crate) fn new(socket: UdpSocket, latency: &Arc<Latency>) -> Self {
+        let latency = Arc::clone(latency);
+        Inbox { socket: Arc::new(socket), latency, batches: Mutex::default() }
     }
 
     /// Answers what comes in for as long as the thread has its post. A stand-in begins with what stuck threads
@@ -105,7 +111,7 @@ impl Inbox {
             thread.finish(batch);
             self.forget(batch);
         }
-        loop {
+        for number in 0_u64.. {
             let mut received = locked(&batch);
             // Asked with the lock: whoever stands in for this thread takes from the batch as it is.
             if !post.goes_on() {
@@ -115,7 +121,9 @@ impl Inbox {
             let is_there = received.receive(&self.socket).is_ok();
             drop(received);
             if is_there {
+                let since = number.is_multiple_of(TIMED).then(Instant::now);
                 thread.finish(&batch);
+                since.into_iter().for_each(|since| self.latency.note(since.elapsed()));
             }
         }
         self.forget(&batch);

@@ -21,6 +21,7 @@ mod daemon {
     pub(crate) mod first_user;
     pub(crate) mod identity;
     pub(crate) mod keeper;
+    pub(crate) mod latency;
     pub(crate) mod later;
     pub(crate) mod local;
     pub(crate) mod log;

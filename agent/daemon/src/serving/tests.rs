@@ -48,8 +48,8 @@ impl World {
     fn begin(&mut self) {
         let World { agent, threads, sockets, .. } = self;
         let watch = Watch::start(agent.runtime, &agent.engine, threads).unwrap();
-        let later = answer_requests(agent.runtime, &agent.engine, &watch, threads, sockets);
-        let later = later.unwrap();
+        let (runtime, engine, latency) = (agent.runtime, &agent.engine, Arc::default());
+        let later = answer_requests(runtime, engine, &latency, &watch, threads, sockets).unwrap();
         self.later = Some(later);
     }
 

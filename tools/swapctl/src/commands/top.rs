@@ -1,4 +1,4 @@
-//! `swapctl top`: the agent at a glance, every second: rates, versions, a strip of swaps.
+//! `swapctl top`: the agent at a glance, every second: rates, latency, versions, a strip of swaps.
 //! Invariant: keys are heard whether the agent answers or not, and the terminal is left as it was found.
 
 mod rates;
@@ -22,7 +22,7 @@ use screen::Picture;
 /// How often the agent is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Watch rates, versions and swaps.
+/// Watch rates, latency, versions and swaps.
 ///
 /// Keys: q leaves, up and down scroll the components. With --json, one object per second.
 #[derive(clap::Args)]
@@ -65,7 +65,13 @@ fn look(service: &Service, rates: &mut Rates) -> Result<Value, Failure> {
         told => told?,
     };
     rates.note(&told, Instant::now());
-    Ok(json!({ "status": status, "swaps": history["swaps"], "per_s": rates.per_second() }))
+    let latency = rates.latency().map(|within| json!({ "p50": within.p50, "p99": within.p99 }));
+    Ok(json!({
+        "status": status,
+        "swaps": history["swaps"],
+        "per_s": rates.per_second(),
+        "latency_us": latency,
+    }))
 }
 
 fn tell(count: Option<u64>, service: &Service, session: &Session) -> Result<Answer, Failure> {

@@ -1,4 +1,4 @@
-//! From totals that only grow to what happens per second, and how that went lately.
+//! From totals that only grow to what happens per second, how that went lately, and how long it took.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -13,11 +13,28 @@ const REMEMBERED: usize = 120;
 pub(super) struct Rates {
     before: Option<(Instant, BTreeMap<String, u64>)>,
     lately: BTreeMap<String, VecDeque<u64>>,
+    within: Vec<(Option<u64>, u64)>,
+    latency: Option<Latency>,
+}
+
+/// What so many were answered within, in microseconds; none where that was longer than the longest bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Latency {
+    pub(super) p50: Option<u64>,
+    pub(super) p99: Option<u64>,
 }
 
 impl Rates {
-    /// The totals of a moment: `{"totals": {NAME: N}}`.
+    /// The totals of a moment: `{"totals": {NAME: N}, "within_us": [[BOUND, N], …]}`.
     pub(super) fn note(&mut self, told: &Value, now: Instant) {
+        let within: Vec<_> = told["within_us"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| Some((one[0].as_u64(), one[1].as_u64()?)))
+            .collect();
+        self.latency = latency(&self.within, &within);
+        self.within = within;
         let totals: BTreeMap<String, u64> = told["totals"]
             .as_object()
             .into_iter()
@@ -47,10 +64,37 @@ impl Rates {
         self.lately.iter().map(|(name, rates)| (name.as_str(), rates)).filter_map(last).collect()
     }
 
+    /// How long what was answered between the last two looks took; none if nothing was.
+    pub(super) fn latency(&self) -> Option<Latency> {
+        self.latency
+    }
+
     /// Each with its rates, oldest first.
     pub(super) fn lately(&self) -> impl Iterator<Item = (&str, Vec<u64>)> {
         self.lately.iter().map(|(name, rates)| (name.as_str(), rates.iter().copied().collect()))
     }
+}
+
+/// By how many more took so long.
+fn latency(before: &[(Option<u64>, u64)], now: &[(Option<u64>, u64)]) -> Option<Latency> {
+    if before.len() != now.len() {
+        return None;
+    }
+    let more = |((_, before), (bound, now)): (&(_, u64), &(_, u64))| {
+        now.checked_sub(*before).map(|more| (*bound, more))
+    };
+    let more: Option<Vec<(Option<u64>, u64)>> = before.iter().zip(now).map(more).collect();
+    let more = more?;
+    let all: u64 = more.iter().map(|(_, count)| count).sum();
+    let within = |percent: u64| {
+        let mut missing = (all * percent).div_ceil(100);
+        let bound = more.iter().find(|(_, count)| {
+            missing = missing.saturating_sub(*count);
+            missing == 0
+        });
+        bound.and_then(|(bound, _)| *bound)
+    };
+    (all > 0).then(|| Latency { p50: within(50), p99: within(99) })
 }
 
 fn per_second(count: u64, passed: Duration) -> Option<u64> {
@@ -78,5 +122,21 @@ mod tests {
         assert_eq!(lately, [("packets", vec![400, 1])], "a restart is no rate");
         rates.note(&totals(9), start + Duration::from_secs(2));
         assert_eq!(rates.per_second()["packets"], 1, "no time, no rate");
+    }
+
+    #[test]
+    fn a_latency_is_of_what_was_answered_since_the_look_before() {
+        let mut rates = Rates::default();
+        let now = Instant::now();
+        let mut latency = |counts: [u64; 3]| {
+            let [few, more, long] = counts;
+            rates.note(&json!({ "within_us": [[1, few], [2, more], [null, long]] }), now);
+            rates.latency()
+        };
+        assert_eq!(latency([100, 0, 7]), None, "nothing is known of before");
+        assert_eq!(latency([149, 50, 8]), Some(Latency { p50: Some(2), p99: Some(2) }));
+        assert_eq!(latency([150, 50, 9]), Some(Latency { p50: Some(1), p99: None }));
+        assert_eq!(latency([150, 50, 9]), None, "nothing was answered");
+        assert_eq!(latency([1, 0, 0]), None, "a restart is no time");
     }
 }

@@ -71,7 +71,7 @@ impl Picture {
 
     fn heading(&self) -> Vec<Line<'static>> {
         let application = &self.now["status"]["application"];
-        let first = format!(
+        let mut first = format!(
             "{} {}  up {}",
             said(application, "name"),
             said(application, "version"),
@@ -84,6 +84,14 @@ impl Picture {
                 format!("swap {} runs, in {}: {components}", said(swap, "txn"), said(swap, "phase"))
             })
             .collect();
+        let latency = &self.now["latency_us"];
+        let within = |of: &str| {
+            latency[of].as_u64().map_or_else(|| "more".to_owned(), |_| micros(&latency[of]))
+        };
+        if latency.is_object() {
+            let [half, nearly_all] = ["p50", "p99"].map(within);
+            first += &format!("  answered within {half} (p50), {nearly_all} (p99)");
+        }
         let second = if self.waited >= PATIENCE {
             Line::from(format!("the agent has not answered for {} s", self.waited.as_secs())).red()
         } else {
@@ -204,13 +212,14 @@ mod tests {
                 "running": [{ "txn": 9, "phase": "prepare", "components": ["auth.sha2"] }],
             },
             "swaps": [swap(7, "committed"), swap(8, "rolled_back")],
+            "latency_us": { "p50": 16, "p99": null },
         });
         let mut picture = Picture::of(Value::Null);
         assert!(drawn(&picture).contains("none since the start"), "nothing is known yet");
         picture.show(now, &rates);
         let screen = drawn(&picture);
         for expected in [
-            "sagentd\\u{1b}[2J 0.1.0  up 1 min 1 s",
+            "sagentd\\u{1b}[2J 0.1.0  up 1 min 1 s  answered within 16 µs (p50), more (p99)",
             "swap 9 runs, in prepare: auth.sha2",
             "packets                           1500",
             "security.usm",
