@@ -82,24 +82,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where nobody hears it, the status says it.
-            let _ = writeln!(std::io::stderr(), "sagentd: {}", chain(&*error));
+            let _ = writeln!(std::io::stderr(), "sagentd: {}", log::chain(&*error));
             ExitCode::FAILURE
         }
     }
-}
-
-/// What went wrong, and what that came from where it does not say so itself.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let told = cause.to_string();
-        if !text.contains(&told) {
-            text = format!("{text}: {told}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
