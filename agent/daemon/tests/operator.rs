@@ -115,11 +115,15 @@ fn metrics_are_read_over_http() {
     assert!(value("sagentd_module_generation{component=\"security.usm\"}") >= 1.0);
     assert!(page.contains("sagentd_module_info{component=\"mib.system\",version=\"1.0.0\""));
     assert_eq!(value("snmp_engine_boots "), 1.0);
+    let timed = value("sagentd_answer_seconds_count ");
+    assert!(timed >= 1.0, "the first batch is timed");
+    assert_eq!(value("sagentd_answer_seconds_bucket{le=\"+Inf\"}"), timed);
     // Every sample is of a family that was declared.
     for line in page.split("\r\n\r\n").nth(1).unwrap().lines().filter(|line| !line.starts_with('#'))
     {
         let name = line.split(['{', ' ']).next().unwrap();
-        let family = name.trim_end_matches("_sum").trim_end_matches("_count");
+        let parts = ["_sum", "_count", "_bucket"];
+        let family = parts.iter().fold(name, |name, part| name.trim_end_matches(part));
         assert!(page.contains(&format!("# TYPE {family} ")), "{line}");
     }
     drop(agent);
