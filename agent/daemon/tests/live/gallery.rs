@@ -5,7 +5,9 @@
 //! that is checked.
 
 use crate::refused::STUCK;
-use crate::world::{Live, Load, MAKER, MANAGER, code, facts, package, packed, signed};
+use crate::world::{
+    Live, Load, MAKER, MANAGER, code, facts, one_at_a_time, package, packed, signed,
+};
 use s_package::{Archive, Facts, Limits, Release, Triple};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -63,6 +65,7 @@ fn with_a_sound_one() -> Live {
 
 #[test]
 fn what_fails_in_its_rehearsal_never_comes_into_the_agent() {
+    let _turn = one_at_a_time();
     const FAULTS: &[(&str, &[&str])] = &[
         ("construct aborts", &["SIGABRT in step load"]),
         ("init panics", &["init panics as it was made to"]),
@@ -99,6 +102,7 @@ fn what_fails_in_its_rehearsal_never_comes_into_the_agent() {
 
 #[test]
 fn what_pretends_in_its_rehearsal_is_refused_where_it_fails() {
+    let _turn = one_at_a_time();
     // What hangs has a deadline.
     const FAULTS: &[(&str, &str, &[&str])] = &[
         ("later init panics", "preflight", &["init panics as it was made to"]),
@@ -132,6 +136,7 @@ fn what_pretends_in_its_rehearsal_is_refused_where_it_fails() {
 
 #[test]
 fn what_fails_when_it_should_go_stays_and_answers() {
+    let _turn = one_at_a_time();
     const FAULTS: &[(&str, &str, &[&str])] = &[
         ("going votes no", "prepare", &["the moon is full"]),
         ("going hangs", "prepare", &["late", STUCK]),
@@ -152,6 +157,7 @@ fn what_fails_when_it_should_go_stays_and_answers() {
 
 #[test]
 fn code_that_may_still_run_stays_and_operators_are_told_why() {
+    let _turn = one_at_a_time();
     const FAULTS: &[(&str, &str)] =
         &[("later init spawns", "pinned: a thread"), ("view keeps", "TLS destructor")];
     let live = with_a_sound_one();
@@ -190,6 +196,7 @@ fn with_header(package: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<u8> {
 
 #[test]
 fn what_does_not_fit_this_agent_is_refused_before_it_is_run() {
+    let _turn = one_at_a_time();
     let live = Live::start();
     let load = Load::on(&live);
     let usual = json!({});

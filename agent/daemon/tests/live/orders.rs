@@ -3,7 +3,7 @@
 //!
 //! One agent lives through each test. Invariant: after each swap exactly the versions serve that were swapped in.
 
-use crate::world::{Live, Load, MANAGER, package};
+use crate::world::{Live, Load, MANAGER, one_at_a_time, package};
 use serde_json::json;
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -127,6 +127,7 @@ impl World {
 
 #[test]
 fn any_two_versions_come_and_go_in_every_order_and_as_a_group() {
+    let _turn = one_at_a_time();
     let mut world = World::new();
     for a in 0..CHANGES.len() {
         for b in 0..a {
@@ -146,6 +147,7 @@ fn any_two_versions_come_and_go_in_every_order_and_as_a_group() {
 
 #[test]
 fn many_versions_come_and_go_in_an_order_that_nobody_thought_of() {
+    let _turn = one_at_a_time();
     let seed = std::env::var("S_TESTS_SEED").ok().map(|seed| seed.parse().unwrap());
     let mut random = seed.unwrap_or_else(|| RandomState::new().hash_one(0)) | 1;
     eprintln!("S_TESTS_SEED={random} repeats this order");

@@ -175,6 +175,12 @@ pub(crate) fn trusting(trust: TrustDocument, more: &str) -> tempfile::TempDir {
     directory
 }
 
+/// For tests that keep every processor busy for long, or swap under deadlines of seconds: one at a time.
+pub(crate) fn one_at_a_time() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// An agent that answers, and its operator.
 pub(crate) struct Live {
     pub(crate) agent: Agent,
