@@ -9,7 +9,7 @@ use md5::Md5;
 
 /// The protocol by the last arc of its name (RFC 3414 §5), with the length of its code (§6).
 const PROTOCOLS: &Protocols =
-    &Protocols { mark: b"hmac-md5 1", all: &[Protocol::of::<Md5>(2, 12)] };
+    &Protocols { mark: b"hmac-md5 2", all: &[Protocol::of::<Md5>(2, 12)] };
 
 /// The module.
 pub struct HmacMd5;

@@ -9,7 +9,7 @@ use sha1::Sha1;
 
 /// The protocol by the last arc of its name (RFC 3414 §5), with the length of its code (§7).
 const PROTOCOLS: &Protocols =
-    &Protocols { mark: b"hmac-sha1 1", all: &[Protocol::of::<Sha1>(3, 12)] };
+    &Protocols { mark: b"hmac-sha1 2", all: &[Protocol::of::<Sha1>(3, 12)] };
 
 /// The module.
 pub struct HmacSha1;

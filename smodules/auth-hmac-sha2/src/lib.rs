@@ -9,7 +9,7 @@ use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 /// The protocols by the last arc of their names (RFC 7860 §7), with the lengths of their codes (§4.1).
 const PROTOCOLS: &Protocols = &Protocols {
-    mark: b"hmac-sha2 1",
+    mark: b"hmac-sha2 2",
     all: &[
         Protocol::of::<Sha224>(4, 16),
         Protocol::of::<Sha256>(5, 24),

@@ -5,10 +5,11 @@
 //! every copy made on the way is wiped.
 //!
 //! A prepared key is what HMAC makes of a key before it sees a message: the two hashes that have taken in
-//! one block each (RFC 2104 §4), as the hash library writes them down. That saves two of the four or five
-//! blocks that a typical SNMP message costs. A mark in front says who wrote it and for which protocol; it
+//! one block each (RFC 2104 §4), as the hash library writes them down between two blocks. That saves two of the
+//! four or five blocks that a typical SNMP message costs. A mark in front says who wrote it and for which protocol; it
 //! changes whenever the form does, so that no version reads what another one wrote.
 
+use digest::block_api::{Buffer, CoreProxy};
 use digest::common::BlockSizeUser;
 use digest::common::hazmat::{SerializableState, SerializedState};
 use digest::typenum::Unsigned;
@@ -36,8 +37,8 @@ const ZEROS: &[u8] = &[0; 48];
 type Around<'a> = [&'a [u8]; 3];
 
 /// A hash function that can be written down between two blocks.
-pub trait Hash: Digest + BlockSizeUser + SerializableState {}
-impl<H: Digest + BlockSizeUser + SerializableState> Hash for H {}
+pub trait Hash: Digest + BlockSizeUser + CoreProxy<Core: SerializableState> {}
+impl<H: Digest + BlockSizeUser + CoreProxy<Core: SerializableState>> Hash for H {}
 
 /// One protocol: HMAC with one hash function, cut to one length.
 pub struct Protocol {
@@ -229,7 +230,9 @@ fn prepare<H: Hash>(key: &[u8], prepared: &mut Buf) -> Result<(), Full> {
         let mut block = digest::common::Block::<H>::default();
         block[..key.len()].copy_from_slice(key);
         block.iter_mut().for_each(|octet| *octet ^= pad);
-        let mut state = H::new().chain_update(block.as_slice()).serialize();
+        // A whole block leaves nothing in the buffer.
+        let (core, _) = H::new().chain_update(block.as_slice()).decompose();
+        let mut state = core.serialize();
         block.as_mut_slice().zeroize();
         let appended = prepared.append(&state);
         state.as_mut_slice().zeroize();
@@ -266,8 +269,9 @@ fn code<H: Hash>(states: &[u8], parts: &[&[u8]]) -> Result<Output<H>, AuthError>
     }
     let (inner, outer) = states.split_at(states.len() / 2);
     let resume = |state: &[u8]| {
-        let state: &SerializedState<H> = state.try_into().map_err(|_| unknown())?;
-        H::deserialize(state).map_err(|_| unknown())
+        let state: &SerializedState<H::Core> = state.try_into().map_err(|_| unknown())?;
+        let core = H::Core::deserialize(state).map_err(|_| unknown())?;
+        Ok::<_, AuthError>(H::compose(core, Buffer::<H::Core>::default()))
     };
     let mut inner = resume(inner)?;
     parts.iter().for_each(|part| inner.update(part));

@@ -11,7 +11,7 @@ use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 /// Keys that another version has prepared are prepared anew.
 const PROTOCOLS: &Protocols = &Protocols {
-    mark: b"hmac-sha2 grouped 1",
+    mark: b"hmac-sha2 grouped 2",
     all: &[
         Protocol::of::<Sha224>(4, 16),
         Protocol::of::<Sha256>(5, 24),

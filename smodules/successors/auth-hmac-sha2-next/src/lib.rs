@@ -16,7 +16,7 @@ pub const SAGENT_AUTH_PROTOCOLS: &[u32] = &[1, 3, 6, 1, 4, 1, 32_473, 1, 4, 1];
 /// The protocols by the last arc of their names, with the lengths of their codes. SHA-512/256 is cut
 /// nowhere: FIPS 180-4 cuts it once, and what RFC 7860 §4.1 asks for, half of the hash at least, holds.
 const PROTOCOLS: &Protocols = &Protocols {
-    mark: b"hmac-sha2 1",
+    mark: b"hmac-sha2 2",
     all: &[
         Protocol::of::<Sha224>(4, 16),
         Protocol::of::<Sha256>(5, 24),
