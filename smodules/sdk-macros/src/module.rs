@@ -1,7 +1,7 @@
 //! `#[s_module]`: from an `impl` of a behavior to a module's descriptor.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::spanned::Spanned;
 use syn::{Error, Ident, ImplItem, ItemImpl, LitStr, Path, Result, Token, Type};
@@ -140,9 +140,14 @@ pub(crate) fn expand(tokens: TokenStream, item: TokenStream) -> Result<TokenStre
         lifecycle = quote!(#lifecycle.active::<#ty>());
         flags = quote!(#flags | ::s_sdk::abi::flags::ACTIVE);
     }
+    let row_checks = rows.iter().map(
+        |row| quote_spanned!(row.span()=> const _: () = ::s_sdk::resident::assert_row::<#row>();),
+    );
     let table = format_ident!("S_MODULE");
     Ok(quote! {
         #item
+
+        #(#row_checks)*
 
         /// What a host reads of this module: exported for swapping, referred to for linking statically.
         #[allow(unsafe_code)]

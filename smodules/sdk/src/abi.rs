@@ -14,7 +14,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// The version of every layout in this crate that crosses the boundary.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// The target triple this copy of the SDK was compiled for.
 pub const TARGET: &str = env!("S_MODULE_TARGET");

@@ -31,13 +31,30 @@ use crate::shape::{Crossing, Plain, Shape, ShapeKind, ShapePart};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, announce_fence};
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, compiler_fence};
+use std::sync::atomic::{AtomicBool, AtomicU64 as AtomicCount, compiler_fence};
+
+/// Where lanes draw the numbers of their activities from. Not the model checker's: it decides nothing.
+static SERIALS: AtomicCount = AtomicCount::new(0);
+
+/// A lane draws so many serials at a time, so that lanes do not meet at the counter.
+const SERIALS_DRAWN: u64 = 1 << 20;
+
+/// The first of [`SERIALS_DRAWN`] numbers that no other lane has, now or later.
+fn draw_serials() -> u64 {
+    SERIALS.fetch_add(SERIALS_DRAWN, Ordering::Relaxed)
+}
 
 /// The epoch that a resting lane announces.
 pub const IDLE: u64 = u64::MAX;
 
 /// Octets that an activity can keep between calls.
 pub const KEEP_BYTES: usize = 1024;
+
+/// What is kept begins at a multiple of so many octets: a place.
+const PLACE_BYTES: usize = 8;
+
+/// How many places there are.
+const PLACES: usize = KEEP_BYTES / PLACE_BYTES;
 
 /// How many components one activity can meet.
 pub const MAX_COMPONENTS: usize = if cfg!(loom) { 3 } else { 256 };
@@ -68,9 +85,12 @@ pub struct Lane {
     faulty: Cell<u32>,
     /// Why the last component that was not entered was not.
     refusal: Cell<CallError>,
-    /// Counts activities that kept something, so that a handle of another one is recognised.
-    serial: Cell<u32>,
+    /// The number of the running activity if it keeps something: no other one of this process has it, on
+    /// whatever lane, so that a handle of another one is recognised.
+    serial: Cell<u64>,
     kept: Cell<u32>,
+    /// One bit per place: something kept begins there. Else its owner could write octets that pass for more.
+    begins: [Cell<u64>; PLACES / 64],
     keep: UnsafeCell<Keep>,
 }
 
@@ -101,8 +121,9 @@ impl Lane {
             pinned: Cell::new(0),
             faulty: Cell::new(0),
             refusal: Cell::new(CallError::new(CallErrorKind::GateTimeout)),
-            serial: Cell::new(0),
+            serial: Cell::new(draw_serials()),
             kept: Cell::new(0),
+            begins: [const { Cell::new(0) }; PLACES / 64],
             keep: UnsafeCell::new(Keep([0; KEEP_BYTES])),
         }
     }
@@ -168,7 +189,9 @@ impl Lane {
         }
         let used = self.kept.replace(0) as usize;
         if used != 0 {
-            self.serial.set(self.serial.get().wrapping_add(1));
+            let next = self.serial.get() + 1;
+            self.serial.set(if next.is_multiple_of(SERIALS_DRAWN) { draw_serials() } else { next });
+            self.begins.iter().for_each(|begins| begins.set(0));
             // SAFETY: the lane is driven by one thread, and no reference into `keep` is ever handed out.
             unsafe {
                 std::ptr::write_bytes(self.keep.get().cast::<u8>(), 0, used);
@@ -327,10 +350,10 @@ impl Activity {
     pub fn keep<T: Plain>(&self, value: T) -> Result<Handle<T>, CallError> {
         let lane = &self.0;
         let align = align_of::<T>().max(align_of::<u64>());
-        let header = (lane.kept.get() as usize).next_multiple_of(8);
+        let header = (lane.kept.get() as usize).next_multiple_of(PLACE_BYTES);
         let at = (header + 8).next_multiple_of(align);
         let end = at + size_of::<T>();
-        if end > KEEP_BYTES || align > align_of::<Keep>() {
+        if at >= KEEP_BYTES || end > KEEP_BYTES || align > align_of::<Keep>() {
             return Err(Full.into());
         }
         // SAFETY: `at..end` lies within `keep`, is aligned for `T`, and was not handed out before;
@@ -341,31 +364,31 @@ impl Activity {
             base.add(at).cast::<T>().write(value);
         }
         #[expect(clippy::cast_possible_truncation, reason = "KEEP_BYTES fits")]
-        let (used, offset) = (end as u32, at as u32);
-        lane.kept.set(used);
+        lane.kept.set(end as u32);
         lane.remains.set(true);
-        Ok(Handle { serial: lane.serial.get(), offset, kept: PhantomData })
+        let place = at / PLACE_BYTES;
+        let begins = &lane.begins[place / 64];
+        begins.set(begins.get() | 1 << (place % 64));
+        Ok(Handle::new(lane.serial.get(), place))
     }
 
     /// What was kept under a handle of this activity.
     pub fn recall<T: Plain>(&self, handle: Handle<T>) -> Result<T, CallError> {
         let lane = &self.0;
         let stale = CallError::new(CallErrorKind::StaleHandle);
-        let at = handle.offset as usize;
-        let fits = handle.serial == lane.serial.get()
-            && at >= 8
-            && at.is_multiple_of(align_of::<T>().max(8))
-            && at + size_of::<T>() <= lane.kept.get() as usize;
-        if !fits {
+        let place = handle.place();
+        let begins = lane.begins[place / 64].get() >> (place % 64) & 1 == 1;
+        if handle.serial() != lane.serial.get() || !begins {
             return Err(stale);
         }
-        // SAFETY: the octets lie within what was kept; the header says whether they are a `T`.
+        // SAFETY: something kept begins there, and the header in front says whether it is a `T`: then it is
+        // aligned for one, and whole.
         unsafe {
-            let base = lane.keep.get().cast::<u8>();
-            if base.add(at - 8).cast::<u64>().read() != const { T::SHAPE.hash() } {
+            let at = lane.keep.get().cast::<u8>().add(place * PLACE_BYTES);
+            if at.sub(8).cast::<u64>().read() != const { T::SHAPE.hash() } {
                 return Err(stale);
             }
-            Ok(base.add(at).cast::<T>().read())
+            Ok(at.cast::<T>().read())
         }
     }
 }
@@ -373,8 +396,8 @@ impl Activity {
 /// A handle on something kept: valid from the call that made it to the end of its activity.
 #[repr(C)]
 pub struct Handle<T> {
-    serial: u32,
-    offset: u32,
+    /// The activity's serial and the place, as digits.
+    id: u64,
     kept: PhantomData<fn() -> T>,
 }
 
@@ -387,63 +410,70 @@ impl<T> Copy for Handle<T> {}
 
 impl<T> PartialEq for Handle<T> {
     fn eq(&self, other: &Self) -> bool {
-        (self.serial, self.offset) == (other.serial, other.offset)
+        self.id == other.id
     }
 }
 impl<T> Eq for Handle<T> {}
 
 impl<T> std::fmt::Debug for Handle<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Handle({}:{})", self.serial, self.offset)
+        write!(f, "Handle({}:{})", self.serial(), self.place())
     }
 }
 
 impl<T> Handle<T> {
+    const fn new(serial: u64, place: usize) -> Self {
+        Handle { id: serial * PLACES as u64 + place as u64, kept: PhantomData }
+    }
+
+    const fn serial(self) -> u64 {
+        self.id / PLACES as u64
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "below PLACES")]
+    const fn place(self) -> usize {
+        (self.id % PLACES as u64) as usize
+    }
+
     /// The handle of nothing: `recall` answers `StaleHandle`.
     pub const fn none() -> Self {
-        // Nothing is ever kept at offset 0, because a header stands in front of everything.
-        Handle { serial: 0, offset: 0, kept: PhantomData }
+        // Nothing kept ever begins at place 0, because a header stands in front of everything.
+        Self::new(0, 0)
     }
 
     /// Whether something was kept under it, in whatever activity.
     pub const fn is_some(&self) -> bool {
-        self.offset != 0
+        self.place() != 0
     }
 
     /// The same handle, on something of another type: how a behavior names what only its implementor can
     /// read. A wrong type is no danger, because `recall` compares it with what was kept.
     pub const fn of<U>(self) -> Handle<U> {
-        Handle { serial: self.serial, offset: self.offset, kept: PhantomData }
+        Handle { id: self.id, kept: PhantomData }
     }
 }
 
-// SAFETY: two numbers and a marker without size.
+// SAFETY: a number and a marker without size.
 unsafe impl<T: Crossing> Crossing for Handle<T> {
     const SHAPE: &'static Shape = &Shape::with(
         ShapeKind::Handle,
         "handle",
         8,
-        4,
-        &[
-            ShapePart { name: crate::abi::Text::new("serial"), at: 0, shape: u32::SHAPE },
-            ShapePart { name: crate::abi::Text::new("offset"), at: 4, shape: u32::SHAPE },
-        ],
+        align_of::<u64>(),
+        &[ShapePart { name: crate::abi::Text::new("id"), at: 0, shape: u64::SHAPE }],
         Some(T::SHAPE),
     );
 }
-// SAFETY: two numbers; a forged one is recognised by `recall`.
+// SAFETY: a number; a forged one is recognised by `recall`.
 unsafe impl<T: Crossing + 'static> Plain for Handle<T> {}
 
 impl<T> crate::dynamic::Dynamic for Handle<T> {
     fn to_value(&self) -> crate::Value {
-        crate::Value::U64(u64::from(self.serial) << 32 | u64::from(self.offset))
+        crate::Value::U64(self.id)
     }
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves are taken apart")]
     fn from_value(value: &crate::Value) -> Option<Self> {
         match value {
-            crate::Value::U64(u) => {
-                Some(Handle { serial: (u >> 32) as u32, offset: *u as u32, kept: PhantomData })
-            }
+            crate::Value::U64(id) => Some(Handle { id: *id, kept: PhantomData }),
             _ => None,
         }
     }

@@ -2,6 +2,9 @@
 //!
 //! A row is copied in and out under the host's lock; no reference into a table crosses the boundary, so
 //! a table neither moves nor is locked while a module is swapped. Keys are octets and ordered.
+//!
+//! Invariant: a row type consists of numbers without padding ([`assert_row`]), so that every octet of a row
+//! was written, and whatever octets a table holds are a row.
 
 use crate::abi::{HostServices, Slice, Status};
 use crate::error::CallError;
@@ -10,6 +13,16 @@ use crate::shape::Plain;
 use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+
+/// Refuses a type that cannot be a row, while that is compiled.
+///
+/// # Panics
+/// In a constant: the message says what is wrong with the type, and what to do about it.
+pub const fn assert_row<T: Plain>() {
+    if let Some(fault) = T::SHAPE.row_fault() {
+        panic!("{}", fault);
+    }
+}
 
 /// A table of rows of one plain type.
 pub struct Resident<T: Plain> {
@@ -25,14 +38,14 @@ unsafe impl<T: Plain> Sync for Resident<T> {}
 
 impl<T: Plain> Resident<T> {
     pub(crate) fn new(table: *const c_void, services: &'static HostServices) -> Self {
+        const { assert_row::<T>() };
         Resident { table, services, row: PhantomData }
     }
 
     /// The row under a key.
     pub fn get(&self, key: &[u8]) -> Option<T> {
         let mut row = MaybeUninit::<T>::uninit();
-        // SAFETY: the host writes a whole row of this shape, which it compared at `resident_open`, or
-        // answers another status.
+        // SAFETY: the host writes `size_of::<T>()` octets, or answers another status; any octets are a row.
         unsafe {
             let status = (self.services.resident_get)(
                 self.table,
@@ -46,7 +59,7 @@ impl<T: Plain> Resident<T> {
 
     /// Writes a row; `Full` when the table's bound is reached.
     pub fn put(&self, key: &[u8], row: &T) -> Result<(), CallError> {
-        // SAFETY: the row is plain data; its octets are copied during the call.
+        // SAFETY: a row has no padding, so each of its octets is initialised; they are copied during the call.
         let status = unsafe {
             let octets =
                 std::slice::from_raw_parts(std::ptr::from_ref(row).cast::<u8>(), size_of::<T>());

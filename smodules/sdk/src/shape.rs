@@ -127,6 +127,51 @@ impl Shape {
         }
     }
 
+    /// Why values of this shape cannot be rows of a resident table: cause and cure, for the compiler to say.
+    ///
+    /// A row is copied out of a module and back into one as bare octets. So each octet of it must have been
+    /// written, which padding never is, and whatever octets come back must be a valid value.
+    pub const fn row_fault(&self) -> Option<&'static str> {
+        match self.kind {
+            ShapeKind::Unit
+            | ShapeKind::U8
+            | ShapeKind::U16
+            | ShapeKind::U32
+            | ShapeKind::U64
+            | ShapeKind::I8
+            | ShapeKind::I16
+            | ShapeKind::I32
+            | ShapeKind::I64
+            | ShapeKind::F64 => None,
+            ShapeKind::Array => match self.of {
+                Some(of) => of.row_fault(),
+                None => Some(ROW_OF_NUMBERS),
+            },
+            ShapeKind::Struct => {
+                let fields = self.parts.get();
+                let (mut end, mut i) = (0, 0);
+                while i < fields.len() {
+                    if fields[i].at != end {
+                        return Some(ROW_WITH_PADDING);
+                    }
+                    if let Some(fault) = fields[i].shape.row_fault() {
+                        return Some(fault);
+                    }
+                    end += fields[i].shape.size as i64;
+                    i += 1;
+                }
+                if end == self.size as i64 { None } else { Some(ROW_WITH_PADDING) }
+            }
+            ShapeKind::Bool | ShapeKind::Enum => Some(ROW_WITH_CHOICE),
+            ShapeKind::Handle => Some(ROW_WITH_HANDLE),
+            ShapeKind::Slice
+            | ShapeKind::Text
+            | ShapeKind::List
+            | ShapeKind::Ref
+            | ShapeKind::RefMut => Some(ROW_OF_NUMBERS),
+        }
+    }
+
     /// The type as a person reads it: `bytes`, `list<u32>`, `AuthError`.
     pub fn describe(&self) -> String {
         let of = || self.of.map_or_else(String::new, Shape::describe);
@@ -146,6 +191,17 @@ impl Shape {
         }
     }
 }
+
+const ROW_WITH_PADDING: &str = "a row of a resident table has no padding: octets between or after the fields are \
+     never written, and the host would copy them. Order the fields from large to small and fill what is left with \
+     a field, as in `reserved: [u8; 3]`";
+const ROW_WITH_CHOICE: &str = "a row of a resident table consists of numbers: octets that come back from a table \
+     need not be a valid `bool` or enum. Keep it as a `u8` or `u32`, and make a `bool` or enum of that where you \
+     read it";
+const ROW_WITH_HANDLE: &str = "a row of a resident table outlives every activity, and a handle ends with its own: \
+     keep what the handle stands for";
+const ROW_OF_NUMBERS: &str = "a row of a resident table consists of numbers, arrays of them and `#[repr(C)]` structs \
+     of those: it refers to nothing";
 
 /// FNV-1a, usable while compiling. Not a defence against forgery: that is the signature's work.
 #[derive(Clone, Copy)]

@@ -402,6 +402,69 @@ fn a_handle_of_nothing_or_of_something_else_is_stale() {
 }
 
 #[test]
+fn a_handle_is_good_in_its_own_activity_only_on_whatever_lane() {
+    let (runtime, _control) = host();
+    let (mut worker, mut other) = (runtime.worker(), runtime.worker());
+    let stale = CallError::new(CallErrorKind::StaleHandle);
+    // Two activities, as like each other as can be: each the first of its lane, or each the same number later.
+    for _ in 0..3 {
+        let (act, its) = (worker.activity(), other.activity());
+        let handle = act.keep(1u64).unwrap();
+        let theirs = its.keep(2u64).unwrap();
+        assert_eq!((act.recall(handle), its.recall(theirs)), (Ok(1), Ok(2)));
+        assert_eq!((act.recall(theirs), its.recall(handle)), (Err(stale), Err(stale)));
+        drop(act);
+        assert_eq!(worker.activity().recall(handle), Err(stale));
+        // Nor in the same place of a later activity of its lane.
+        let act = worker.activity();
+        act.keep(3u64).unwrap();
+        assert_eq!(act.recall(handle), Err(stale));
+    }
+}
+
+#[test]
+fn a_lane_that_runs_for_long_does_not_come_upon_the_handles_of_the_next() {
+    let (runtime, _control) = host();
+    let (mut worker, mut next) = (runtime.worker(), runtime.worker());
+    // As many serials as a lane draws at a time; those of the other lane begin where they end.
+    for _ in 0..1 << 20 {
+        worker.activity().keep(0u8).unwrap();
+    }
+    let (act, its) = (worker.activity(), next.activity());
+    let (handle, theirs) = (act.keep(1u64).unwrap(), its.keep(2u64).unwrap());
+    let stale = CallError::new(CallErrorKind::StaleHandle);
+    assert_eq!((act.recall(theirs), its.recall(handle)), (Err(stale), Err(stale)));
+}
+
+#[test]
+fn a_forged_handle_finds_only_what_was_kept() {
+    let (runtime, _control) = host();
+    let mut worker = runtime.worker();
+    let act = worker.activity();
+    // Its middle looks as a kept mood would, with a discriminant that there is not.
+    let own = act.keep([Mood::SHAPE.hash(), 99]).unwrap();
+    let Value::U64(id) = own.to_value() else { panic!("a number") };
+    let found = (id.saturating_sub(128)..id + 128).filter(|id| {
+        let forged = Handle::<Mood>::from_value(&Value::U64(*id)).unwrap();
+        act.recall(forged).is_ok()
+    });
+    assert_eq!(found.count(), 0);
+    assert!(act.recall(own).is_ok());
+}
+
+#[test]
+fn an_activity_keeps_so_much_and_no_more() {
+    let (runtime, _control) = host();
+    let mut worker = runtime.worker();
+    let act = worker.activity();
+    let handle = act.keep([7u8; s_sdk::activity::KEEP_BYTES - 16]).unwrap();
+    // A header fits behind it, and nothing else.
+    assert!(act.keep(0u8).is_err());
+    assert!(act.keep(()).is_err());
+    assert_eq!(act.recall(handle).map(|kept| kept[0]), Ok(7));
+}
+
+#[test]
 fn the_descriptor_says_what_the_author_wrote() {
     assert_eq!(S_MODULE.component.as_str(), "all");
     assert_eq!((S_MODULE.version.as_str(), S_MODULE.annotation.as_str()), ("1.2.3", "everything"));

@@ -2,6 +2,7 @@
 
 use crate::manager::{Inner, Preflight, lock};
 use crate::request::{Versions, unmet};
+use crate::rows::{Table, tables_of};
 use s_loader::{LoadedModule, SealError, Sealed};
 use s_package::admit::{Admitted, Conditions, Override, Refusal, admit_placed};
 use s_package::manifest::{Manifest, StateVersions};
@@ -68,6 +69,18 @@ impl Source {
             }
             Source::Linked(descriptor) => dependencies_of(descriptor),
             Source::Nothing => Vec::new(),
+        }
+    }
+
+    /// The resident tables that it works on; `None` where nothing is to serve.
+    pub(crate) fn tables(&self) -> Option<Vec<Table>> {
+        match self {
+            Source::Package { claims, .. } => {
+                let each = claims.module.resident_tables.iter();
+                Some(each.map(|t| (t.name.as_str().to_owned(), RowShape(t.row_hash.0))).collect())
+            }
+            Source::Linked(descriptor) => Some(tables_of(descriptor)),
+            Source::Nothing => None,
         }
     }
 }
@@ -385,14 +398,7 @@ impl Member {
 
     /// State mapping and resident tables, before anything is quiesced.
     fn check(&self, inner: &Inner, module: &Arc<LoadedModule>) -> Result<Option<Mapping>, String> {
-        let name = self.component.name();
-        for table in module.residents() {
-            let shape = RowShape(table.row.hash());
-            inner
-                .tables
-                .check(name, table.name.as_str(), shape)
-                .map_err(|error| error.to_string())?;
-        }
+        self.check_rows(inner, module.descriptor())?;
         let Some(predecessor) = self.predecessor.body() else { return Ok(None) };
         let old = schema_of(predecessor.code().descriptor())?;
         let new = schema_of(inner.code(module).descriptor())?;
@@ -402,6 +408,14 @@ impl Member {
         );
         mapping.map(Some).map_err(|problems| {
             problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        })
+    }
+
+    /// Whether rows lie where the successor would put those of another shape.
+    fn check_rows(&self, inner: &Inner, descriptor: &ModuleDescriptor) -> Result<(), String> {
+        tables_of(descriptor).iter().try_for_each(|(table, shape)| {
+            let checked = inner.tables.check(self.component.name(), table, *shape);
+            checked.map_err(|error| error.to_string())
         })
     }
 
@@ -456,8 +470,12 @@ impl Member {
         self.mapping.as_ref()?.version
     }
 
-    /// The predecessor's state becomes the successor's. The predecessor keeps its own.
-    pub(crate) fn map_state(&self) -> Result<Option<Buf>, String> {
+    /// The predecessor's state becomes the successor's. The predecessor keeps its own, and its rows: it has
+    /// written its last by now, so a successor with rows of another shape learns here whether there are any.
+    pub(crate) fn map_state(&self, inner: &Inner) -> Result<Option<Buf>, String> {
+        if let Some(successor) = &self.successor {
+            self.check_rows(inner, successor.code().descriptor())?;
+        }
         let (Some(version), Some(predecessor), Some(successor)) =
             (self.version_between(), self.predecessor.body(), &self.successor)
         else {

@@ -18,8 +18,8 @@ pub type LogSink = Arc<dyn Fn(Level, &str, &str, &str) + Send + Sync>;
 /// Counters by component and name.
 pub(crate) type Counters = Arc<Mutex<BTreeMap<(String, String), u64>>>;
 
-/// By component and name: the rows, and the handle that modules hold.
-type LentTables = BTreeMap<(String, String), (Arc<Resident>, &'static Table)>;
+/// The handles that modules hold, by component, table and row shape.
+type Handles = BTreeMap<(String, String, RowShape), &'static Table>;
 
 pub(crate) struct Around {
     pub(crate) log: LogSink,
@@ -28,8 +28,9 @@ pub(crate) struct Around {
     /// Made after the runtime, which is made after this.
     pub(crate) tasks: OnceLock<Arc<Tasks>>,
     pub(crate) tables: Arc<ResidentTables>,
-    /// Tables that modules hold; leaked, because a module's handle has no lifetime.
-    pub(crate) lent: Mutex<LentTables>,
+    /// Leaked, because a module's handle has no lifetime: one for each row type that ever came to a table. Its
+    /// rows are not: they are given back behind it.
+    pub(crate) lent: Mutex<Handles>,
     pub(crate) reports: Mutex<Sender<Report>>,
 }
 
@@ -93,23 +94,15 @@ impl Surroundings for Around {
         name: &str,
         row_hash: u64,
     ) -> Result<&'static Table, Status> {
-        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (component.to_owned(), name.to_owned());
-        let opened = self.tables.open(component, name, RowShape(row_hash), None);
-        let table = opened.map_err(|error| {
+        let shape = RowShape(row_hash);
+        let rows = self.tables.open(component, name, shape, None).map_err(|error| {
             (self.log)(Level::Error, component, "", &error.to_string());
             Status::REFUSED
         })?;
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
         // The same rows are lent through the same handle, whichever version asks.
-        match lent.get(&key) {
-            // Not those of a table that was forgotten when its component was removed.
-            Some((known, handle)) if Arc::ptr_eq(known, &table) => Ok(handle),
-            _ => {
-                let handle = Table::leak(Lent(Arc::clone(&table)));
-                lent.insert(key, (table, handle));
-                Ok(handle)
-            }
-        }
+        let handle = lent.entry((component.to_owned(), name.to_owned(), shape));
+        Ok(handle.or_insert_with(|| Table::leak(Lent(rows))))
     }
 
     fn trouble(&self, component: &'static Component, generation: u64, message: &str) {

@@ -50,6 +50,8 @@ pub struct HostPart {
     runtime: &'static Runtime,
     component: &'static Component,
     version: String,
+    /// The resident tables that the module declares, by name and structural hash.
+    residents: Vec<(String, u64)>,
     critical: AtomicU32,
     /// It was in an S-critical section at some time.
     was_critical: AtomicBool,
@@ -190,6 +192,15 @@ impl HostSide for HostPart {
         );
     }
     fn resident(&self, name: &str, row_hash: u64) -> Result<&'static Self::Table, Status> {
+        // What a swap may do to tables is decided by what is declared.
+        if !self.residents.iter().any(|(declared, hash)| declared == name && *hash == row_hash) {
+            let cure = "declare it in `#[s_module(resident(\"table\" = Row))]`";
+            self.log(
+                Level::Error,
+                &format!("opened the undeclared resident table `{name}` or row type: {cure}"),
+            );
+            return Err(Status::NO_SUCH_NAME);
+        }
         self.runtime.surroundings().resident(self.component.name(), name, row_hash)
     }
 }
@@ -216,6 +227,12 @@ impl Body {
             runtime,
             component,
             version: descriptor.version.as_str().to_owned(),
+            residents: descriptor
+                .resident
+                .get()
+                .iter()
+                .map(|table| (table.name.as_str().to_owned(), table.row.hash()))
+                .collect(),
             critical: AtomicU32::new(0),
             was_critical: AtomicBool::new(false),
             last_panic: Mutex::default(),

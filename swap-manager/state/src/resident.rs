@@ -4,10 +4,15 @@
 //! predecessor used and finds every row where it was. Nothing is copied, moved or locked by a swap,
 //! whatever the number of rows.
 //!
-//! This file never interprets a row and never removes one by itself.
+//! Each row shape of a table has rows of its own, so that a version never reads a row of another shape, and
+//! one that still serves goes on with its rows while a successor of another shape is tried. Only one shape
+//! at a time may have rows: who opens the table with another is refused, as [`ResidentTables::check`] said.
 //!
-//! The invariant: all rows of a table were written with one row shape. Who opens it with another is
-//! refused, unless the table is empty and nobody holds it, as after an aborted swap.
+//! This file never interprets a row, and removes none by itself: the swap manager says when rows are given
+//! back.
+//!
+//! The invariant: rows lie under the shape that they were written with, and where nobody opened a table no
+//! row can be written.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -15,7 +20,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use thiserror::Error;
 
 /// The structural hash of a row type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowShape(pub u64);
 
 /// Why a table or a row was refused.
@@ -24,7 +29,7 @@ pub enum ResidentError {
     /// The table has rows of another shape.
     #[error(
         "the resident table `{table}` of `{component}` holds {rows} rows of shape {existing:016x}, not \
-         {asked:016x}: a changed row type needs a table of another name"
+         {asked:016x}: a changed row type needs a table of another name, or one without rows"
     )]
     OtherShape {
         /// The component that owns the table.
@@ -56,15 +61,22 @@ pub enum ResidentError {
         /// The size of this row.
         found: usize,
     },
+    /// The rows were given back, and nobody opened the table since.
+    #[error("the rows of this resident table were given back: open it anew")]
+    GivenBack,
     /// The empty key stands before the first row, so no row can have it.
     #[error("a resident row needs a key of at least one octet")]
     EmptyKey,
 }
 
+/// The rows of one shape, by table and component. One that was ever there stays, however empty, because whoever
+/// opened it may still hold it.
+type ByShape = BTreeMap<RowShape, Arc<Resident>>;
+
 /// All resident tables of an S-application.
 #[derive(Debug, Default)]
 pub struct ResidentTables {
-    tables: RwLock<BTreeMap<(String, String), Arc<Resident>>>,
+    tables: RwLock<BTreeMap<(String, String), ByShape>>,
 }
 
 /// What is known about a table from outside.
@@ -89,6 +101,9 @@ impl ResidentTables {
     }
 
     /// Opens a table, and makes it when it is not there. The bound is that of whoever made it.
+    ///
+    /// # Errors
+    /// It has rows of another shape.
     pub fn open(
         &self,
         component: &str,
@@ -98,63 +113,83 @@ impl ResidentTables {
     ) -> Result<Arc<Resident>, ResidentError> {
         let mut tables = write(&self.tables);
         let name = (component.to_owned(), table.to_owned());
-        if let Some(existing) = tables.get(&name) {
-            if existing.shape == shape {
-                return Ok(existing.clone());
-            }
-            // Whoever wants a table must come through this lock, so nobody takes hold of it meanwhile.
-            if Arc::strong_count(existing) > 1 || !existing.is_empty() {
-                return Err(ResidentError::OtherShape {
-                    component: name.0,
-                    table: name.1,
-                    rows: existing.len(),
-                    existing: existing.shape.0,
-                    asked: shape.0,
-                });
-            }
-        }
-        let made = Arc::new(Resident { shape, max_rows, rows: RwLock::default() });
-        tables.insert(name, made.clone());
-        Ok(made)
+        refuse_rows_of_another_shape(&tables, &name, shape)?;
+        let made = || Arc::new(Resident { shape, max_rows, rows: RwLock::default() });
+        let opened = tables.entry(name).or_default().entry(shape).or_insert_with(made);
+        write(&opened.rows).open = true;
+        Ok(Arc::clone(opened))
     }
 
-    /// Would [`ResidentTables::open`] succeed? Asked before a swap begins; opens and makes nothing.
+    /// Would [`ResidentTables::open`] succeed? Asked before a swap begins, and again when nobody writes any
+    /// more; opens and makes nothing.
+    ///
+    /// # Errors
+    /// As for [`ResidentTables::open`].
     pub fn check(
         &self,
         component: &str,
         table: &str,
         shape: RowShape,
     ) -> Result<(), ResidentError> {
+        let name = (component.to_owned(), table.to_owned());
+        refuse_rows_of_another_shape(&read(&self.tables), &name, shape)
+    }
+
+    /// The rows of one shape, if somebody has them open. Opens and makes nothing.
+    pub fn find(&self, component: &str, table: &str, shape: RowShape) -> Option<Arc<Resident>> {
         let tables = read(&self.tables);
-        match tables.get(&(component.to_owned(), table.to_owned())) {
-            Some(existing) if existing.shape != shape && !existing.is_empty() => {
-                Err(ResidentError::OtherShape {
-                    component: component.to_owned(),
-                    table: table.to_owned(),
-                    rows: existing.len(),
-                    existing: existing.shape.0,
-                    asked: shape.0,
-                })
-            }
-            _ => Ok(()),
-        }
+        let found = tables.get(&(component.to_owned(), table.to_owned()))?.get(&shape)?;
+        read(&found.rows).open.then(|| Arc::clone(found))
     }
 
-    /// Forgets the tables of a component that was removed; those that hold one keep it until they let go.
-    pub fn forget(&self, component: &str) {
-        write(&self.tables).retain(|(owner, _), _| owner != component);
+    /// Gives back the rows of a component's tables, but for those that are to be kept. Whoever holds one finds it
+    /// empty, and writes nothing into it until it is opened anew.
+    pub fn keep_only(&self, component: &str, keep: impl Fn(&str, RowShape) -> bool) {
+        let goes = |table: &str, rows: &&Arc<Resident>| !keep(table, rows.shape);
+        let gone: Vec<Arc<Resident>> = read(&self.tables)
+            .iter()
+            .filter(|((owner, _), _)| owner == component)
+            .flat_map(|((_, table), by_shape)| {
+                by_shape.values().filter(|rows| goes(table, rows)).cloned()
+            })
+            .collect();
+        // Without the lock on all tables: a million rows take their time.
+        gone.iter().for_each(|rows| rows.give_back());
     }
 
-    /// All tables, by component and name.
+    /// All tables that somebody opened, by component and name.
     pub fn describe(&self) -> Vec<TableInfo> {
-        let info = |((component, table), rows): (&(String, String), &Arc<Resident>)| TableInfo {
-            component: component.clone(),
-            table: table.clone(),
-            shape: rows.shape,
-            rows: rows.len(),
-            max_rows: rows.max_rows,
-        };
-        read(&self.tables).iter().map(info).collect()
+        let tables = read(&self.tables);
+        let each =
+            tables.iter().flat_map(|(name, by_shape)| by_shape.values().map(move |t| (name, t)));
+        each.filter(|(_, rows)| read(&rows.rows).open)
+            .map(|((component, table), rows)| TableInfo {
+                component: component.clone(),
+                table: table.clone(),
+                shape: rows.shape,
+                rows: rows.len(),
+                max_rows: rows.max_rows,
+            })
+            .collect()
+    }
+}
+
+/// The one rule about shapes, for whoever asks and for whoever opens.
+fn refuse_rows_of_another_shape(
+    tables: &BTreeMap<(String, String), ByShape>,
+    name: &(String, String),
+    asked: RowShape,
+) -> Result<(), ResidentError> {
+    let others = tables.get(name).into_iter().flatten().filter(|(shape, _)| **shape != asked);
+    match others.map(|(shape, rows)| (shape, rows.len())).find(|(_, rows)| *rows != 0) {
+        Some((existing, rows)) => Err(ResidentError::OtherShape {
+            component: name.0.clone(),
+            table: name.1.clone(),
+            rows,
+            existing: existing.0,
+            asked: asked.0,
+        }),
+        None => Ok(()),
     }
 }
 
@@ -168,6 +203,8 @@ pub struct Resident {
 
 #[derive(Debug, Default)]
 struct Rows {
+    /// Somebody opened the table since its rows were given back.
+    open: bool,
     by_key: BTreeMap<Box<[u8]>, Box<[u8]>>,
     /// Fixed by the first row that was ever written.
     row_size: Option<usize>,
@@ -198,6 +235,9 @@ impl Resident {
             return Err(ResidentError::EmptyKey);
         }
         let mut rows = write(&self.rows);
+        if !rows.open {
+            return Err(ResidentError::GivenBack);
+        }
         match rows.row_size {
             Some(expected) if expected != row.len() => {
                 return Err(ResidentError::OtherSize { expected, found: row.len() });
@@ -223,6 +263,12 @@ impl Resident {
         let removed = write(&self.rows).by_key.remove(key);
         // The row's memory is given back after the lock.
         removed.is_some()
+    }
+
+    fn give_back(&self) {
+        let gone = std::mem::take(&mut *write(&self.rows));
+        // Their memory is given back after the lock.
+        drop(gone);
     }
 
     /// How many rows there are.
@@ -311,19 +357,55 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "the resident table `users` of `security.core` holds 1 rows of shape 0000000000000007, not \
-             0000000000000008: a changed row type needs a table of another name"
+             0000000000000008: a changed row type needs a table of another name, or one without rows"
         );
         assert!(tables.open("security.core", "users2", OTHER, None).is_ok());
         assert!(tables.open("access.rules", "users", OTHER, None).is_ok());
     }
 
     #[test]
-    fn an_empty_table_takes_another_shape_once_nobody_holds_it() {
+    fn an_empty_table_takes_another_shape_and_whoever_holds_the_other_meets_none_of_its_rows() {
         let tables = ResidentTables::new();
         let held = open(&tables, SHAPE).unwrap();
-        assert!(matches!(open(&tables, OTHER), Err(ResidentError::OtherShape { .. })));
-        drop(held);
-        assert_eq!(open(&tables, OTHER).unwrap().shape(), OTHER);
+        assert_eq!(tables.check("security.core", "users", OTHER), Ok(()));
+        let other = open(&tables, OTHER).unwrap();
+        other.insert(b"a", &[1, 2]).unwrap();
+        assert_eq!((held.len(), held.get(b"a", <[u8]>::to_vec)), (0, None));
+        assert_eq!(held.next_after(b"", |key, _| key.to_vec()), None);
+        assert!(!held.remove(b"a"));
+        assert_eq!(other.len(), 1);
+        // Who opens and who asks before hear the same.
+        assert_eq!(
+            tables.check("security.core", "users", SHAPE).unwrap_err(),
+            open(&tables, SHAPE).unwrap_err()
+        );
+        tables.keep_only("security.core", |_, shape| shape == SHAPE);
+        held.insert(b"a", &[1]).unwrap();
+        assert_eq!((held.len(), other.len()), (1, 0));
+    }
+
+    #[test]
+    fn rows_that_were_given_back_are_gone_and_none_comes_in_until_the_table_is_opened_anew() {
+        let tables = ResidentTables::new();
+        let old = open(&tables, SHAPE).unwrap();
+        old.insert(b"a", &[1]).unwrap();
+        tables.keep_only("security.core", |_, _| false);
+        assert_eq!((old.len(), old.insert(b"b", &[1])), (0, Err(ResidentError::GivenBack)));
+        assert!(tables.find("security.core", "users", SHAPE).is_none());
+        assert!(tables.describe().is_empty());
+        // Empty, and of another size if need be.
+        let new = open(&tables, SHAPE).unwrap();
+        assert_eq!((new.len(), new.insert(b"b", &[1, 2])), (0, Ok(false)));
+    }
+
+    #[test]
+    fn who_looks_for_a_table_makes_none() {
+        let tables = ResidentTables::new();
+        assert!(tables.find("security.core", "users", SHAPE).is_none());
+        assert!(tables.describe().is_empty());
+        open(&tables, SHAPE).unwrap().insert(b"a", &[1]).unwrap();
+        assert_eq!(tables.find("security.core", "users", SHAPE).map(|rows| rows.len()), Some(1));
+        assert!(tables.find("security.core", "users", OTHER).is_none());
     }
 
     #[test]
@@ -344,12 +426,11 @@ mod tests {
     }
 
     #[test]
-    fn a_forgotten_component_starts_anew_and_others_are_left_alone() {
+    fn a_component_that_goes_leaves_the_tables_of_others_alone() {
         let tables = ResidentTables::new();
-        let old = open(&tables, SHAPE).unwrap();
-        old.insert(b"a", &[1]).unwrap();
+        open(&tables, SHAPE).unwrap().insert(b"a", &[1]).unwrap();
         tables.open("access.rules", "views", SHAPE, Some(9)).unwrap();
-        tables.forget("security.core");
+        tables.keep_only("security.core", |_, _| false);
         let info = tables.describe();
         assert_eq!(info.len(), 1);
         assert_eq!(
@@ -357,7 +438,6 @@ mod tests {
             ("access.rules", "views", Some(9))
         );
         assert!(open(&tables, OTHER).unwrap().is_empty());
-        assert_eq!(old.len(), 1);
     }
 
     #[test]
