@@ -6,10 +6,12 @@
 use s_control::{Config, Item, Preflight, Request, SwapManager};
 use s_package::TrustStore;
 use s_tests::roles::{Counter, CounterProxy};
+use s_transaction::{Confirm, Phase};
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[path = "../fixtures/counter_v1.rs"]
 #[allow(unreachable_pub, reason = "a module of the gallery, linked into this host")]
@@ -22,7 +24,7 @@ fn main() -> ExitCode {
     s_preflight::run_if_child();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [directory, what] = &arguments[..] else {
-        eprintln!("usage: crash-host DIRECTORY show|swap|call|once");
+        eprintln!("usage: crash-host DIRECTORY show|swap|call|once|doubt");
         return ExitCode::from(2);
     };
     match run(Path::new(directory), what) {
@@ -78,6 +80,24 @@ fn run(directory: &Path, what: &str) -> Result<(), Box<dyn Error>> {
         "once" => {
             let outcome = manager.swap(Request::new(vec![package("next.smod")?]))?;
             println!("outcome {outcome}");
+        }
+        // Each line on the input has it go on: meanwhile whoever started it changes what its disk takes.
+        "doubt" => {
+            let mut orders = std::io::stdin().lines();
+            let window = Confirm::ByOperator(Duration::from_secs(60));
+            let request = Request::new(vec![package("next.smod")?]).with_confirm(window);
+            let ticket = manager.begin(request)?;
+            while ticket.outcome().is_none() && ticket.phase() != Some(Phase::Confirm) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            println!("window");
+            orders.next().transpose()?;
+            manager.confirm(ticket.txn())?;
+            println!("outcome {}", ticket.wait());
+            orders.next().transpose()?;
+            for name in ["older.smod", "echo_v2.smod"] {
+                println!("{name} {}", manager.swap(Request::new(vec![package(name)?]))?);
+            }
         }
         other => return Err(format!("unknown order {other}").into()),
     }

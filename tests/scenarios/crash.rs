@@ -6,11 +6,12 @@
 
 mod world;
 
-use std::io::{BufRead, BufReader};
+use s_transaction::journal::{Record, encode, new_journal, scan};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use world::packages::{package, trust};
+use world::packages::{Recipe, package, trust};
 
 struct Site {
     directory: tempfile::TempDir,
@@ -33,6 +34,11 @@ impl Site {
 
     fn offer(&self, fixture: &str, name: &str) {
         std::fs::write(self.path().join(name), package(fixture)).unwrap();
+    }
+
+    fn offer_of_epoch(&self, fixture: &str, epoch: u64, name: &str) {
+        let package = Recipe { epoch, ..Recipe::of(fixture) }.build();
+        std::fs::write(self.path().join(name), package).unwrap();
     }
 
     fn journal(&self) -> PathBuf {
@@ -223,6 +229,71 @@ fn a_set_that_crashes_at_each_start_gives_way_to_the_one_before() {
 }
 
 #[test]
+fn the_epoch_of_a_set_counts_though_its_process_died_before_the_confirm_record() {
+    let site = Site::new();
+    site.offer_of_epoch("counter_v2", 4, "next.smod");
+    let (_, told) = site.run("once");
+    assert!(line(&told, "outcome ").contains("committed"), "{told}");
+    // It is killed between the two records.
+    let mut records = scan(&std::fs::read(site.journal()).unwrap()).unwrap().records;
+    assert!(matches!(records.pop(), Some(Record::Confirm { txn: 1 })), "{records:?}");
+    assert!(matches!(records.last(), Some(Record::Commit { txn: 1, .. })), "{records:?}");
+    let frames = records.iter().flat_map(|record| encode(record).unwrap());
+    std::fs::write(site.journal(), new_journal().into_iter().chain(frames).collect::<Vec<_>>())
+        .unwrap();
+
+    site.offer_of_epoch("counter_v3", 3, "next.smod");
+    // Not at the first start, and not at one after it.
+    for _ in 0..2 {
+        let (_, told) = site.run("once");
+        assert_eq!(line(&told, "serving "), "2.0.0 1.0.0", "the set is kept: {told}");
+        let outcome = line(&told, "outcome ");
+        assert!(outcome.contains("epoch 3 and 4 was already admitted"), "{told}");
+    }
+}
+
+#[test]
+fn the_epoch_of_a_set_counts_though_its_confirm_record_could_not_be_written() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let site = Site::new();
+    site.offer_of_epoch("counter_v2", 4, "next.smod");
+    site.offer_of_epoch("counter_v3", 3, "older.smod");
+    // A write beyond the largest size of a file is an error for a process that ignores the signal of it.
+    let host = site.host("doubt");
+    let mut patient = Command::new("sh");
+    patient.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+    patient.arg(host.get_program()).args(host.get_args());
+    let mut host = patient.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut orders = host.stdin.take().unwrap();
+    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut next = |begins: &str| {
+        let line = lines.find(|line| line.starts_with(begins));
+        line.unwrap_or_else(|| panic!("the host ended without `{begins}`"))
+    };
+    let pid = Pid::from_child(&host);
+    let limit = |current| {
+        let limit = Rlimit { current, maximum: None };
+        prlimit(Some(pid), Resource::Fsize, limit).unwrap()
+    };
+    next("window");
+    let before = limit(Some(std::fs::metadata(site.journal()).unwrap().len()));
+    writeln!(orders, "confirm").unwrap();
+    let outcome = next("outcome ");
+    assert!(outcome.contains("committed") && outcome.contains("File too large"), "{outcome}");
+    limit(before.current);
+    writeln!(orders, "go on").unwrap();
+    let older = next("older.smod ");
+    assert!(older.contains("epoch 3 and 4 was already admitted"), "{older}");
+    // The next swap settles the record: a restart knows it, too.
+    assert!(next("echo_v2.smod ").contains("committed"));
+    assert!(host.wait().unwrap().success());
+    site.offer_of_epoch("counter_v3", 3, "next.smod");
+    let (_, told) = site.run("once");
+    assert_eq!(line(&told, "serving "), "2.0.0 2.0.0", "{told}");
+    assert!(line(&told, "outcome ").contains("epoch 3 and 4 was already admitted"), "{told}");
+}
+
+#[test]
 fn a_package_that_vanished_or_changed_on_the_disk_is_not_run() {
     for damage in [true, false] {
         let site = Site::new();
@@ -278,7 +349,7 @@ fn a_full_disk_refuses_the_swap_and_the_old_version_answers() {
     let filler = mount.path().join("filler");
     let mut file = std::fs::File::create(&filler).unwrap();
     let block = vec![7; 64 << 10];
-    while std::io::Write::write_all(&mut file, &block).is_ok() {}
+    while file.write_all(&block).is_ok() {}
     let outcome = world.swap("counter_v2");
     assert_eq!(outcome.verdict, s_transaction::Verdict::Aborted, "{outcome}");
     let text = outcome.to_string();

@@ -42,7 +42,7 @@ pub(crate) fn started(application: &Application, worker: &mut Worker) {
         }
         _ => return,
     };
-    let members = application.manager.set().into_iter();
+    let members = application.manager.set().modules.into_iter();
     let told = SwapEnded {
         number,
         outcome: SwapOutcome::RolledBack,

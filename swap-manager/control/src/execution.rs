@@ -10,7 +10,8 @@
 use crate::manager::{Inner, lock};
 use crate::member::{Member, Predecessor, Slot};
 use crate::request::Versions;
-use s_loader::LoadedModule;
+use crate::rows::Rows;
+use s_loader::{LoadedModule, turns};
 use s_package::manifest::Manifest;
 use s_preflight::ResidentSample;
 use s_proxy::{Body, Closed, Group, Taken};
@@ -38,13 +39,15 @@ pub(crate) struct Execution {
     members: Vec<Mutex<Member>>,
     predecessors: Vec<Arc<Predecessor>>,
     modules: Vec<Slot>,
+    /// Apart from the members, too: what becomes of rows at the end waits for no module.
+    rows: Vec<Rows>,
     /// How long callers wait at a closed gate beyond the deadline of the closing.
     patience: Duration,
     gate: Mutex<GateState>,
     after: Versions,
     set_before: Set,
-    /// The packages that were verified, by member.
-    packages: Mutex<BTreeMap<usize, Digest>>,
+    /// The packages that were verified, with their epochs, by member.
+    packages: Mutex<BTreeMap<usize, (Digest, u64)>>,
     /// The set after the swap, made before the gate closes.
     set_after: Mutex<Option<Set>>,
     on_trial: bool,
@@ -89,7 +92,7 @@ fn samples(inner: &Inner, manifest: &Manifest) -> Vec<ResidentSample> {
     let sample = |table: &s_package::manifest::ResidentTable| {
         let name = table.name.as_str().to_owned();
         let shape = RowShape(table.row_hash.0);
-        let opened = inner.tables.open(component, &name, shape, None).ok()?;
+        let opened = inner.tables.find(component, &name, shape)?;
         let (mut rows, mut last) = (Vec::<(Vec<u8>, Vec<u8>)>::new(), Vec::new());
         while rows.len() < ROWS
             && let Some((key, row)) =
@@ -153,6 +156,7 @@ impl Execution {
             patience,
             predecessors: members.iter().map(|member| Arc::clone(&member.predecessor)).collect(),
             modules: members.iter().map(|member| Arc::clone(&member.module)).collect(),
+            rows: members.iter().map(|member| Rows::of(member, &inner.tables)).collect(),
             members: members.into_iter().map(Mutex::new).collect(),
             machine: Mutex::new(Machine { transaction, next_deadline: None }),
             gate: Mutex::default(),
@@ -231,7 +235,12 @@ impl Execution {
     pub(crate) fn take_over(self: &Arc<Self>) {
         let this = Arc::clone(self);
         let thread = std::thread::Builder::new().name(format!("swap-{}", self.txn));
-        if thread.spawn(move || this.go_on()).is_err() {
+        let go_on = move || {
+            // Callers may be waiting for it at closed gates.
+            turns::be_short();
+            this.go_on();
+        };
+        if thread.spawn(go_on).is_err() {
             self.go_on();
         }
     }
@@ -353,7 +362,8 @@ impl Execution {
                     if let Some(used) = admitted.used_override() {
                         inner.announce_override(member.component.name(), used);
                     }
-                    lock(&self.packages).insert(m, Digest(admitted.digest().0));
+                    let package = (Digest(admitted.digest().0), admitted.manifest().epoch);
+                    lock(&self.packages).insert(m, package);
                 }
                 Ok(())
             }
@@ -371,7 +381,7 @@ impl Execution {
             Action::Quiesce => self.quiesce(until),
             Action::MapState(m) => {
                 let mut member = self.member(m)?;
-                let state = member.map_state()?;
+                let state = member.map_state(inner)?;
                 member.keep_state(state);
                 Ok(())
             }
@@ -406,10 +416,7 @@ impl Execution {
             Action::SyncRollback => inner.journal(|journal| journal.sync()),
             Action::Release(m) => self.release(m, until),
             Action::StartConfirm => Ok(()),
-            Action::WriteConfirm => {
-                let epochs = self.epochs()?;
-                inner.journal(|journal| journal.confirm(self.txn, &epochs))
-            }
+            Action::WriteConfirm => inner.journal(|journal| journal.confirm(self.txn)),
             Action::Retire(m) => self.retire(m, until),
             Action::WriteAbort => inner.journal(|journal| journal.abort(self.txn)),
             Action::Discard(m) => self.discard(m, until),
@@ -429,10 +436,11 @@ impl Execution {
         for (m, (name, comes)) in self.components.iter().zip(&self.comes).enumerate() {
             match comes.clone() {
                 Some(version) => {
-                    set.insert(name.clone(), Bound { version, package: packages.get(&m).copied() })
+                    let (package, epoch) = packages.get(&m).copied().unzip();
+                    set.bind(name, Bound { version, package, epoch: epoch.unwrap_or_default() });
                 }
-                None => set.remove(name),
-            };
+                None => set.vacate(name),
+            }
         }
         set
     }
@@ -752,21 +760,8 @@ impl Execution {
         }
     }
 
-    /// The epochs that packages of this swap bring.
-    fn epochs(&self) -> Result<BTreeMap<String, u64>, String> {
-        let each = self.each(|member| {
-            let epoch = member.admitted.as_ref().map(|admitted| admitted.manifest().epoch)?;
-            Some((member.component.name().to_owned(), epoch))
-        });
-        Ok(each?.into_iter().flatten().collect())
-    }
-
-    /// Components that this swap leaves without a module.
-    pub(crate) fn removed(&self) -> impl Iterator<Item = &String> {
-        self.components
-            .iter()
-            .zip(&self.comes)
-            .filter(|(_, comes)| comes.is_none())
-            .map(|(name, _)| name)
+    /// Gives back the rows that nobody will ask for after this outcome.
+    pub(crate) fn end_rows(&self, verdict: Verdict) {
+        self.rows.iter().for_each(|rows| rows.end(&self.inner.tables, verdict));
     }
 }

@@ -116,10 +116,10 @@ impl SwapManager {
             return Err(KeptFault::NoSuchComponent(component.to_owned()));
         }
         let factory = lock(&inner.factory).get(component).map(|d| d.version.as_str().to_owned());
-        let serving = inner.set().get(component).cloned();
+        let serving = inner.set().modules.remove(component);
         let repository = lock(&inner.repository);
         let sets = repository.recovered().sets.iter().rev();
-        let bounds = sets.filter_map(|committed| committed.set.get(component));
+        let bounds = sets.filter_map(|committed| committed.set.modules.get(component));
         let mut places: Vec<Place> = Vec::new();
         for bound in serving.iter().chain(bounds) {
             let package = bound.package.map(|digest| (digest, repository.path(digest)));

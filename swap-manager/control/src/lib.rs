@@ -9,9 +9,9 @@
 //!
 //! In the order a package meets them: [`order`] (a swap written down), [`request`] (what is asked, and what it
 //! would change), [`preview`] (what a swap would do), `execution` (one running swap), `member` (one component in
-//! it), `timing` (the deadlines and the troubles of all running swaps), [`status`] (what is told to operators),
-//! [`kept`] (the versions to go back to), [`carried`] (a look at a module's state); `surroundings` is what modules
-//! get from the host.
+//! it), `rows` (its resident tables), `timing` (the deadlines and the troubles of all running swaps), [`status`]
+//! (what is told to operators), [`kept`] (the versions to go back to), [`carried`] (a look at a module's state);
+//! `surroundings` is what modules get from the host, `told` how errors are told.
 
 pub mod carried;
 mod execution;
@@ -22,9 +22,12 @@ mod member;
 pub mod order;
 pub mod preview;
 pub mod request;
+mod rows;
+mod start;
 pub mod status;
 mod surroundings;
 mod timing;
+mod told;
 
 pub use facts::facts;
 pub use manager::{
@@ -32,3 +35,4 @@ pub use manager::{
 };
 pub use request::{Item, Request, RequestFault};
 pub use surroundings::LogSink;
+pub use told::chain;

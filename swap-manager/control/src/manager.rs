@@ -1,7 +1,8 @@
 //! The handle on everything: starting, swapping, telling.
 
+use crate::chain;
 use crate::execution::Execution;
-use crate::member::{Member, Source, dependencies_of, dependents_content, prove};
+use crate::member::{Member, Source, dependents_content, prove};
 use crate::request::{Item, Request, RequestFault, Versions, claims};
 use crate::status::{ComponentStatus, LetGo, Past, RunningSwap, Status};
 use crate::surroundings::{Around, Counters, LogSink};
@@ -15,14 +16,14 @@ use s_package::timestamp::Timestamp;
 use s_package::trust::TrustStore;
 use s_preflight::{Description, Rehearsal, Replay};
 use s_proxy::gate::Fence;
-use s_proxy::{Code, Component, ExceptionPolicy, Runtime, RuntimeError, SwapControl};
+use s_proxy::{Body, Code, Component, ExceptionPolicy, Runtime, RuntimeError, SwapControl};
 use s_repository::{Repository, RepositoryFault, Settings};
 use s_sdk::Level;
 use s_sdk::abi::ModuleDescriptor;
 use s_sdk::value::Value;
 use s_state::resident::ResidentTables;
 use s_tasks::{TaskError, Tasks};
-use s_transaction::journal::{Bound, Candidate, Digest, Set};
+use s_transaction::journal::{Digest, Set};
 use s_transaction::{
     Control, History, Member as Planned, Outcome, Phase, PhaseEvent, Plan, Refusal, Trouble,
 };
@@ -191,7 +192,7 @@ pub(crate) struct Inner {
     replays: Mutex<BTreeMap<String, Vec<Replay>>>,
     let_go: Mutex<VecDeque<LetGo>>,
     /// The set that serves, as the journal names it.
-    serving: Mutex<Set>,
+    pub(crate) serving: Mutex<Set>,
     started: Instant,
 }
 
@@ -211,16 +212,6 @@ const FATES: usize = 64;
 /// No lock of this crate guards something that a panicking holder could have left half done.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 impl Inner {
@@ -244,10 +235,13 @@ impl Inner {
         Timestamp::from_unix_seconds(seconds).unwrap_or(Timestamp::MAX)
     }
 
+    /// The lowest epochs allowed: those recorded, and those of the set that serves. The record that it stays may
+    /// have failed, and comes before the next swap's own.
     pub(crate) fn epochs(&self) -> BTreeMap<Name, u64> {
-        let repository = lock(&self.repository);
-        let recorded = repository.recovered().epochs.iter();
-        recorded.filter_map(|(name, &epoch)| Some((Name::parse(name).ok()?, epoch))).collect()
+        let mut lowest = lock(&self.repository).recovered().epochs.clone();
+        self.set().raise(&mut lowest);
+        let named = |(name, epoch): (String, _)| Some((Name::parse(&name).ok()?, epoch));
+        lowest.into_iter().filter_map(named).collect()
     }
 
     /// The set that serves now.
@@ -287,10 +281,13 @@ impl Inner {
         }
     }
 
-    /// Ends the task of a component that binds nothing: its timers and subscriptions were its module's.
-    fn stop_vacant(&self, component: &str) {
-        let vacant = |c: &'static Component| c.current().body().is_none();
-        if !self.runtime.component(component).is_some_and(vacant) {
+    /// Ends the task of a component that binds no active module: its timers and subscriptions were those of
+    /// one that has gone, and whoever sends is to be told.
+    fn stop_passive(&self, component: &str) {
+        let is_active =
+            |body: &Arc<Body>| body.code().descriptor().flags & s_sdk::abi::flags::ACTIVE != 0;
+        let is_passive = |c: &'static Component| !c.current().body().is_some_and(is_active);
+        if !self.runtime.component(component).is_some_and(is_passive) {
             return;
         }
         match self.tasks.stop(component, Duration::from_secs(1)) {
@@ -309,7 +306,11 @@ impl Inner {
     }
 
     pub(crate) fn warn(&self, component: &str, message: &str) {
-        (self.log)(Level::Warning, component, "", message);
+        self.log(Level::Warning, component, message);
+    }
+
+    pub(crate) fn log(&self, level: Level, component: &str, message: &str) {
+        (self.log)(level, component, "", message);
     }
 
     pub(crate) fn announce_override(&self, component: &str, used: UsedOverride) {
@@ -393,10 +394,8 @@ impl Inner {
 
     pub(crate) fn ended(&self, execution: &Arc<Execution>, outcome: &Outcome) {
         let committed = outcome.verdict == s_transaction::Verdict::Committed;
-        if committed {
-            execution.removed().for_each(|component| self.tables.forget(component));
-        }
-        execution.components.iter().for_each(|component| self.stop_vacant(component));
+        execution.end_rows(outcome.verdict);
+        execution.components.iter().for_each(|component| self.stop_passive(component));
         *lock(&self.serving) = execution.serving_after(outcome);
         // Before another swap may begin: its packages are in no set yet.
         self.sweep();
@@ -446,7 +445,7 @@ impl Inner {
     fn sweep(&self) {
         let set = self.set();
         let swept = self.journal(|repository| {
-            let packages = set.values().filter_map(|bound| bound.package);
+            let packages = set.modules.values().filter_map(|bound| bound.package);
             let in_use: Vec<Digest> = packages.chain(kept_trust(repository)).collect();
             repository.sweep(&in_use).map(drop)
         });
@@ -604,139 +603,6 @@ impl SwapManager {
             lock(&self.0.factory).insert(name.to_owned(), factory);
         }
         Ok(component)
-    }
-
-    /// Loads the last committed set, or the one before it where the last cannot be loaded or crashes again
-    /// and again; at the first start, or when neither can be, the factory set.
-    ///
-    /// # Errors
-    /// No set can be loaded, or the repository cannot be written.
-    pub fn start(&self) -> Result<Started, StartError> {
-        let inner = &self.0;
-        let candidates = lock(&inner.repository).start()?;
-        let mut failed = Vec::new();
-        for candidate in &candidates {
-            match self.load_set(&candidate.committed.set) {
-                Ok(()) => {
-                    lock(&inner.repository).settle(candidate)?;
-                    self.say_start(candidate, &failed);
-                    let (txn, why) = (candidate.committed.txn, candidate.why);
-                    return Ok(Started::Recorded { txn, why, failed });
-                }
-                Err(why) => {
-                    failed.push(format!("the set of swap {}: {why}", candidate.committed.txn))
-                }
-            }
-        }
-        let factory = lock(&inner.factory).clone();
-        let linked = |descriptor: &ModuleDescriptor| Bound {
-            version: descriptor.version.as_str().to_owned(),
-            package: None,
-        };
-        let set: Set =
-            factory.iter().map(|(name, descriptor)| (name.clone(), linked(descriptor))).collect();
-        if let Err(why) = self.load_set(&set) {
-            failed.push(format!("the factory set: {why}"));
-            return Err(StartError::NoSet(failed));
-        }
-        for why in &failed {
-            inner.warn("swap-manager", &format!("{why}; the factory set serves"));
-        }
-        lock(&inner.repository).record_first_set(set)?;
-        Ok(Started::FactorySet { failed })
-    }
-
-    fn say_start(&self, candidate: &Candidate, failed: &[String]) {
-        for why in failed {
-            self.0.warn("swap-manager", why);
-        }
-        if !failed.is_empty() || candidate.why != s_transaction::journal::Why::Last {
-            let txn = candidate.committed.txn;
-            self.0.warn(
-                "swap-manager",
-                &format!("started with the set of swap {txn} ({:?})", candidate.why),
-            );
-        }
-    }
-
-    /// Loads and binds a whole set; nothing is bound when one of it cannot be loaded.
-    fn load_set(&self, set: &Set) -> Result<(), String> {
-        let inner = &self.0;
-        // Those that packages brought along: they were proven when the set was decided.
-        for name in set.keys().filter(|name| inner.runtime.component(name).is_none()) {
-            inner.runtime.add_component(name).map_err(|error| error.to_string())?;
-        }
-        let mut members = Vec::new();
-        for component in inner.runtime.components() {
-            let name = component.name();
-            let Some(bound) = set.get(name) else { continue };
-            let module = match bound.package {
-                Some(digest) => self.recorded(digest)?,
-                None => {
-                    let descriptor = lock(&inner.factory).get(name).copied();
-                    let descriptor = descriptor.ok_or_else(|| {
-                        format!("this host has no module of its own for `{name}`")
-                    })?;
-                    LoadedModule::linked(descriptor).map_err(|error| error.to_string())?
-                }
-            };
-            inner.give_task(component, &module)?;
-            let body = inner
-                .control
-                .create(component, inner.code(&module))
-                .map_err(|error| format!("{name}: {error}"))?;
-            members.push((component, body, module));
-        }
-        let versions: Versions =
-            members.iter().map(|(c, _, m)| (c.name().to_owned(), m.version().clone())).collect();
-        for (component, body, _) in &members {
-            let needs = dependencies_of(body.code().descriptor());
-            if let Some(problem) = crate::request::unmet(component.name(), needs, &versions) {
-                return Err(problem);
-            }
-        }
-        for (component, body, _) in &members {
-            body.instance().restart().map_err(|error| format!("{}: {error}", component.name()))?;
-        }
-        let bodies: Vec<_> = members
-            .iter()
-            .map(|(component, body, _)| (*component, Some(Arc::clone(body))))
-            .collect();
-        let soon = Instant::now() + Duration::from_secs(5);
-        let taken = inner.control.take(soon).ok_or("another swap kept the gate")?;
-        taken.flip_open(inner.control.bind(&bodies));
-        drop(taken);
-        members.iter().for_each(|(_, body, _)| body.serve());
-        for (component, body, module) in members {
-            drop(body);
-            inner.replace_module(component.name(), Some(module));
-        }
-        lock(&inner.serving).clone_from(set);
-        Ok(())
-    }
-
-    /// Loads a package that was committed once. Its bytes and signatures are checked again; its dates are
-    /// not: a set that served yesterday must start today.
-    fn recorded(&self, digest: Digest) -> Result<Arc<LoadedModule>, String> {
-        use s_package::admit::{Conditions, Override, admit};
-        let inner = &self.0;
-        let bytes = lock(&inner.repository).get(digest).map_err(|error| chain(&error))?;
-        let manifest = claims(0, &bytes, &inner.limits).map_err(|error| error.to_string())?;
-        let trust = lock(&inner.trust).clone();
-        let conditions = Conditions {
-            trust: &trust,
-            now: manifest.not_before.unwrap_or(Timestamp::MIN),
-            target: &inner.target,
-            recorded_epochs: &BTreeMap::new(),
-            operator: Some(Override::LocalDowngrade),
-            limits: inner.limits,
-        };
-        let admitted = admit(bytes, &conditions).map_err(|refusal| refusal.to_string())?;
-        let expected = s_loader::Digest(admitted.manifest().targets[admitted.target()].sha256.0);
-        let name = admitted.manifest().module.name.as_str();
-        let sealed = s_loader::Sealed::new(name, admitted.code(), Some(expected))
-            .map_err(|error| error.to_string())?;
-        inner.loader.load(sealed).map_err(|error| error.to_string())
     }
 
     /// Records that this start carries the application: it has answered its callers well.

@@ -13,7 +13,6 @@
 mod packages;
 mod start;
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,7 +24,7 @@ use s_transaction::journal::{
 
 /// Fewer records than this are not worth a new file.
 const COMPACT_ABOVE: usize = 128;
-/// Room for the small records of a transaction: begin, confirm, abort, epochs of a few components; or of a start.
+/// Room for the small records of a transaction: begin, confirm, abort; or of a start.
 const SMALL_RECORDS: u64 = 4096;
 
 /// What is the operator's to choose.
@@ -235,18 +234,12 @@ impl Repository {
         Ok(self.journal.append(Record::Commit { txn, on_trial, set })?)
     }
 
-    /// `WriteConfirm`: the set stays, and older epochs than these are refused from now on; durable.
+    /// `WriteConfirm`: the set stays, and older epochs than those of its packages are refused from now on;
+    /// durable.
     ///
     /// # Errors
     /// The journal's.
-    pub fn confirm(&mut self, txn: u64, epochs: &BTreeMap<String, u64>) -> Result<()> {
-        for (component, &epoch) in epochs {
-            // A first epoch of 0 and an unchanged one say nothing new.
-            if epoch > self.epoch(component) {
-                let component = component.clone();
-                self.journal.append(Record::Epoch { component, epoch })?;
-            }
-        }
+    pub fn confirm(&mut self, txn: u64) -> Result<()> {
         self.journal.append(Record::Confirm { txn })?;
         self.sync()
     }
@@ -281,218 +274,4 @@ impl Repository {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use s_transaction::journal::{Bound, Why};
-
-    fn open(directory: &Path) -> Repository {
-        Repository::open(directory, Settings { keep_sets: 2, ..Settings::default() }).unwrap().0
-    }
-
-    fn set(repository: &mut Repository, version: &str) -> Set {
-        let package = Some(repository.put(version.as_bytes()).unwrap());
-        Set::from([("part".to_owned(), Bound { version: version.to_owned(), package })])
-    }
-
-    fn swap(repository: &mut Repository, version: &str) -> u64 {
-        let (txn, set) = (repository.next_txn(), set(repository, version));
-        let serving = repository.current().unwrap().set;
-        repository.begin(txn, vec!["part".to_owned()], &serving, &set).unwrap();
-        repository.commit(txn, false, set).unwrap();
-        repository.sync().unwrap();
-        txn
-    }
-
-    fn current(repository: &Repository) -> String {
-        repository.current().unwrap().set["part"].version.clone()
-    }
-
-    #[test]
-    fn what_was_committed_is_current_after_a_restart() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut repository = open(dir.path());
-        let first = set(&mut repository, "1");
-        repository.record_first_set(first).unwrap();
-        let txn = swap(&mut repository, "2");
-        repository.confirm(txn, &BTreeMap::from([("part".to_owned(), 4)])).unwrap();
-        repository.set_trust_store("trust.json").unwrap();
-        drop(repository);
-        let mut repository = open(dir.path());
-        assert_eq!(current(&repository), "2");
-        assert_eq!(repository.previous().unwrap().set["part"].version, "1");
-        assert_eq!((repository.next_txn(), repository.epoch("part")), (2, 4));
-        assert_eq!(repository.recovered().trust.as_deref(), Some("trust.json"));
-    }
-
-    #[test]
-    fn a_rollback_goes_to_the_set_before_and_an_abort_nowhere() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut repository = open(dir.path());
-        let first = set(&mut repository, "1");
-        assert!(matches!(repository.rollback(1), Err(RepositoryFault::NoWayBack(1))));
-        repository.record_first_set(first).unwrap();
-        let txn = swap(&mut repository, "2");
-        repository.rollback(txn).unwrap();
-        assert_eq!(current(&repository), "1");
-        let txn = swap(&mut repository, "3");
-        repository.abort(txn).unwrap();
-        assert_eq!((current(&repository).as_str(), repository.next_txn()), ("1", txn + 1));
-    }
-
-    #[test]
-    fn a_rollback_whose_record_was_lost_is_settled_before_the_next_swap() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut repository = open(dir.path());
-        let first = set(&mut repository, "1");
-        repository.record_first_set(first.clone()).unwrap();
-        swap(&mut repository, "2");
-        // It was rolled back in memory, and the record of it failed.
-        let third = set(&mut repository, "3");
-        let txn = repository.next_txn();
-        repository.begin(txn, vec!["part".to_owned()], &first, &third).unwrap();
-        drop(repository);
-        assert_eq!(current(&open(dir.path())), "1");
-    }
-
-    #[test]
-    fn a_second_process_is_kept_out() {
-        let dir = tempfile::tempdir().unwrap();
-        let _first = open(dir.path());
-        let second = Repository::open(dir.path(), Settings::default());
-        assert!(matches!(second, Err(RepositoryFault::InUse(_))));
-    }
-
-    #[test]
-    fn packages_come_back_as_they_were_or_not_at_all() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut repository = open(dir.path());
-        let digest = repository.put(b"code").unwrap();
-        assert_eq!(repository.put(b"code").unwrap(), digest, "twice is once");
-        // A wrong name is not believed at the next reading.
-        let other = Digest([7; 32]);
-        repository.put_named(other, b"code").unwrap();
-        assert!(matches!(repository.get(other), Err(RepositoryFault::Damaged(_))));
-        assert_eq!(repository.get(digest).unwrap(), b"code");
-        fs::write(repository.path(digest), b"c0de").unwrap();
-        assert!(matches!(repository.get(digest), Err(RepositoryFault::Damaged(d)) if d == digest));
-        repository.put(b"code").unwrap();
-        assert_eq!(repository.get(digest).unwrap(), b"code", "adding it again heals it");
-        fs::remove_file(repository.path(digest)).unwrap();
-        assert!(matches!(repository.get(digest), Err(RepositoryFault::Missing(_))));
-    }
-
-    #[test]
-    fn a_half_written_package_is_removed_at_the_next_start() {
-        let dir = tempfile::tempdir().unwrap();
-        drop(open(dir.path()));
-        let half = dir.path().join("packages").join(".new");
-        fs::write(&half, b"ha").unwrap();
-        drop(open(dir.path()));
-        assert!(!half.exists());
-    }
-
-    #[test]
-    fn packages_of_old_sets_go_and_those_in_use_stay() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut repository = open(dir.path());
-        let first = set(&mut repository, "1");
-        repository.record_first_set(first.clone()).unwrap();
-        for version in ["2", "3", "4"] {
-            swap(&mut repository, version);
-        }
-        let uncommitted = repository.put(b"on its way").unwrap();
-        let removed = repository.sweep(&[uncommitted]).unwrap();
-        assert_eq!(removed.len(), 2);
-        assert!(removed.contains(&first["part"].package.unwrap()));
-        for committed in [repository.current().unwrap(), repository.previous().unwrap()] {
-            repository.get(committed.set["part"].package.unwrap()).unwrap();
-        }
-        assert_eq!(repository.get(uncommitted).unwrap(), b"on its way");
-        assert_eq!(repository.sweep(&[]).unwrap(), [uncommitted]);
-    }
-
-    #[test]
-    fn a_set_that_crash_loops_gives_way_for_good() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut repository = open(dir.path());
-        let first = set(&mut repository, "1");
-        repository.record_first_set(first).unwrap();
-        swap(&mut repository, "2");
-        for _ in 0..3 {
-            assert_eq!(repository.start().unwrap()[0].why, Why::Last);
-            // It crashes before it is healthy.
-            drop(repository);
-            repository = open(dir.path());
-        }
-        let candidates = repository.start().unwrap();
-        assert_eq!(candidates[0].why, Why::LastCrashLoops);
-        repository.settle(&candidates[0]).unwrap();
-        repository.healthy().unwrap();
-        drop(repository);
-        repository = open(dir.path());
-        assert_eq!(current(&repository), "1");
-        let candidates = repository.start().unwrap();
-        assert_eq!(candidates.len(), 1, "the set that crashed is no candidate any more");
-    }
-
-    #[test]
-    fn a_start_has_room_to_say_later_that_it_went_well() {
-        use std::os::unix::fs::MetadataExt as _;
-        let dir = tempfile::tempdir().unwrap();
-        open(dir.path()).start().unwrap();
-        let journal = fs::metadata(dir.path().join("journal")).unwrap();
-        assert!(journal.blocks() * 512 > SMALL_RECORDS, "{journal:?}");
-    }
-
-    #[test]
-    fn a_last_set_that_does_not_load_gives_way_to_the_one_before() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut repository = open(dir.path());
-        let first = set(&mut repository, "1");
-        repository.record_first_set(first).unwrap();
-        swap(&mut repository, "2");
-        let candidates = repository.start().unwrap();
-        assert_eq!([candidates[0].why, candidates[1].why], [Why::Last, Why::Before]);
-        repository.settle(&candidates[1]).unwrap();
-        assert_eq!(current(&repository), "1");
-    }
-
-    #[test]
-    fn many_swaps_do_not_make_the_journal_grow_without_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut repository = open(dir.path());
-        let first = set(&mut repository, "1");
-        repository.record_first_set(first).unwrap();
-        for n in 0..100 {
-            swap(&mut repository, &n.to_string());
-        }
-        assert!(repository.journal.records().len() <= COMPACT_ABOVE + 2);
-        drop(repository);
-        let mut repository = open(dir.path());
-        assert_eq!((current(&repository).as_str(), repository.next_txn()), ("99", 101));
-        assert_eq!(repository.next_txn(), 102, "no number twice");
-    }
-
-    #[test]
-    fn a_full_disk_says_so_and_leaves_nothing_half_written() {
-        // This device takes every write with "no space left".
-        let dir = tempfile::tempdir().unwrap();
-        let repository = open(dir.path());
-        std::os::unix::fs::symlink("/dev/full", repository.temporary()).unwrap();
-        assert!(matches!(repository.write_whole(b"x", "f"), Err(RepositoryFault::Full { .. })));
-        assert!(!repository.temporary().exists() && !dir.path().join("packages/f").exists());
-    }
-
-    #[test]
-    fn a_place_that_takes_no_writes_says_so() {
-        let fault = Repository::open(Path::new("/proc/sys/repository"), Settings::default());
-        let fault = fault.unwrap_err();
-        assert!(
-            matches!(fault, RepositoryFault::ReadOnly { .. } | RepositoryFault::Io { .. }),
-            "{fault:?}"
-        );
-        let io = RepositoryFault::io("make", Path::new("p"));
-        let fault = io(io::ErrorKind::ReadOnlyFilesystem.into());
-        assert!(fault.to_string().contains("make the directory writable"));
-    }
-}
+mod tests;

@@ -67,7 +67,7 @@ impl Repository {
     /// The disk's.
     pub fn sweep(&mut self, in_use: &[Digest]) -> Result<Vec<Digest>> {
         let recent = self.recovered().sets.iter().rev().take(self.settings.keep_sets.max(2));
-        let bounds = recent.flat_map(|committed| committed.set.values());
+        let bounds = recent.flat_map(|committed| committed.set.modules.values());
         let mut kept: BTreeSet<String> =
             bounds.filter_map(|bound| bound.package).map(|d| d.to_string()).collect();
         kept.extend(in_use.iter().map(Digest::to_string));

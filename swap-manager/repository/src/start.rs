@@ -7,7 +7,7 @@
 //! Nothing is loaded here. Invariant: a start is counted before anything of a set is run, so that a set
 //! that kills the process is found out by counting.
 
-use s_transaction::journal::{Candidate, Record, candidates};
+use s_transaction::journal::{Candidate, Committed, Record, Set, candidates};
 
 use crate::{Repository, Result, SMALL_RECORDS};
 
@@ -26,17 +26,32 @@ impl Repository {
         Ok(candidates(&facts, self.settings.start))
     }
 
-    /// Makes the loaded set the current one, durably, if it is not: the last set then counts as rolled back.
+    /// Makes the loaded set the current one, durably, if it is not: the last set then counts as rolled back. `set`
+    /// is what this program has made of it, and is recorded in its place where it is another.
     ///
     /// # Errors
     /// The journal's.
-    pub fn settle(&mut self, loaded: &Candidate) -> Result<()> {
-        let Some(current) = self.current() else { return Ok(()) };
-        if current.txn == loaded.committed.txn {
+    pub fn settle(&mut self, loaded: &Candidate, set: &Set) -> Result<()> {
+        let Committed { txn, set: recorded, confirmed, on_trial } = &loaded.committed;
+        let mut records = Vec::new();
+        if let Some(current) = self.current().filter(|current| current.txn != *txn) {
+            records.push(Record::Rollback { txn: current.txn, set: recorded.clone() });
+        }
+        let (txn, on_trial, changed) = (*txn, *on_trial && !confirmed, set != recorded);
+        if changed {
+            records.push(Record::Commit { txn, on_trial, set: set.clone() });
+        }
+        // The process may have ended between the commit of a swap without a window and its confirm record. A set
+        // that is still on trial starts only where nothing else does; that is not the word it waits for.
+        if !on_trial && (changed || !confirmed) {
+            records.push(Record::Confirm { txn });
+        }
+        if records.is_empty() {
             return Ok(());
         }
-        let set = loaded.committed.set.clone();
-        self.journal.append(Record::Rollback { txn: current.txn, set })?;
+        for record in records {
+            self.journal.append(record)?;
+        }
         self.sync()
     }
 

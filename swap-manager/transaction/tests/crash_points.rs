@@ -17,6 +17,7 @@ fn set(version: u8) -> Set {
     let bound = |part: u8| Bound {
         version: format!("1.{version}.0"),
         package: Some(Digest([version.wrapping_mul(16).wrapping_add(part); 32])),
+        epoch: version.into(),
     };
     (0..2u8).map(|part| (format!("part.{part}"), bound(part))).collect()
 }
@@ -262,6 +263,24 @@ fn a_doubt_of_an_earlier_transaction_is_settled_before_the_next() {
     // The swap was taken back, the record of that failed.
     assert!(journal.reconcile(&set(1)).unwrap());
     assert_eq!(journal.recovered().current().unwrap().set, set(1));
+}
+
+#[test]
+fn the_epochs_of_a_set_whose_confirm_record_failed_count_with_the_record_that_settles_it() {
+    let mut disk = Bad::default();
+    let mut journal = Journal::open(&mut disk).unwrap().0;
+    journal.append(commit(0, 1)).unwrap();
+    journal.append(commit(1, 2)).unwrap();
+    drop(journal);
+    disk.failing_writes = 1;
+    let mut journal = Journal::open(&mut disk).unwrap().0;
+    journal.append(Record::Confirm { txn: 1 }).unwrap_err();
+    assert_eq!(journal.recovered().epochs.get("part.0"), None);
+    assert!(journal.reconcile(&set(2)).unwrap());
+    assert_eq!(journal.recovered().epochs["part.0"], 2);
+    drop(journal);
+    let journal = Journal::open(&mut disk).unwrap().0;
+    assert_eq!(journal.recovered().epochs["part.0"], 2, "durably");
 }
 
 #[test]

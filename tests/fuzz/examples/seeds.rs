@@ -97,14 +97,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     current.updated(&update.to_json(), fuzz::now())?;
     keep("trust", "update", &update.to_json())?;
 
-    let set = Set::from([
-        ("demo.clock".to_owned(), Bound { version: "1.0.0".to_owned(), package: None }),
-        (
-            "demo.counter".to_owned(),
-            Bound { version: "1.4.0".to_owned(), package: Some(Digest([7; 32])) },
-        ),
+    let bound = |version: &str, package| Bound { version: version.to_owned(), package, epoch: 3 };
+    let mut set = Set::from_iter([
+        ("demo.clock".to_owned(), bound("1.0.0", None)),
+        ("demo.counter".to_owned(), bound("1.4.0", Some(Digest([7; 32])))),
     ]);
-    let members: Vec<String> = set.keys().cloned().collect();
+    set.vacate("demo.gone");
+    let members: Vec<String> = set.modules.keys().cloned().collect();
     let records = [
         Record::Start { boot: 1 },
         Record::Healthy { boot: 1 },

@@ -734,7 +734,7 @@ fn crashes_at_start(version: u64) -> bool {
 }
 
 pub(crate) fn named(versions: &Versions) -> Set {
-    let bound = |version: u64| Bound { version: version.to_string(), package: None };
+    let bound = |version: u64| Bound { version: version.to_string(), package: None, epoch: 0 };
     let parts = versions.iter().enumerate();
     parts.filter_map(|(c, v)| v.map(|v| (format!("part.{c}"), bound(v)))).collect()
 }
@@ -742,7 +742,7 @@ pub(crate) fn named(versions: &Versions) -> Set {
 fn versions(set: &Set) -> Result<Versions, Broken> {
     let mut versions = [None; COMPONENTS];
     for (component, version) in versions.iter_mut().enumerate() {
-        if let Some(bound) = set.get(&format!("part.{component}")) {
+        if let Some(bound) = set.modules.get(&format!("part.{component}")) {
             *version = Some(bound.version.parse().map_err(|_| "a version that nobody wrote")?);
         }
     }

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
 
-use super::record::{Cut, EncodeFault, Record, ScanFault, Set, encode, new_journal, scan};
+use super::record::{Cut, EncodeFault, Record, ScanFault, encode, new_journal, scan};
 use super::recover::{Recovered, compacted, recover};
+use super::set::Set;
 
 /// Where the bytes of a journal are kept; a file, or a simulated disk.
 pub trait Disk {
@@ -191,8 +192,8 @@ impl<D: Disk> Journal<D> {
             if last.set != *serving {
                 // It was taken back, and the record of that is missing.
                 Some(Record::Rollback { txn: last.txn, set: serving.clone() })
-            } else if last.on_trial && !last.confirmed {
-                // It still serves although its window is over: the word came, its record did not.
+            } else if !last.confirmed {
+                // It still serves although its window is over, or there was none: its record did not come.
                 Some(Record::Confirm { txn: last.txn })
             } else {
                 None

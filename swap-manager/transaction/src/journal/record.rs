@@ -6,13 +6,13 @@
 //! No IO. Invariants: what [`encode`] writes, [`scan`] reads back; reading never panics and never guesses:
 //! after the first frame whose checksum does not hold, nothing is believed.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 
-use minicbor::data::Type;
 use minicbor::decode::Error as CborError;
 use minicbor::{Decoder, Encoder};
+
+use super::set::{self, Set};
 
 /// The header; its last byte is the version of the format.
 const HEADER: &[u8; 8] = b"S-JRNL\0\x01";
@@ -24,18 +24,6 @@ pub const MAX_PAYLOAD: usize = 1 << 20;
 /// The SHA-256 of a package file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
-
-/// The module that a component is bound to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bound {
-    /// Its version, as people know it.
-    pub version: String,
-    /// The package that it came from; `None` for a module linked into the host.
-    pub package: Option<Digest>,
-}
-
-/// All components of the application, each with its module.
-pub type Set = BTreeMap<String, Bound>;
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -238,9 +226,10 @@ fn payload(record: &Record) -> Vec<u8> {
     bytes
 }
 
-type Written = Result<(), minicbor::encode::Error<Infallible>>;
+pub(super) type Encode<'a> = Encoder<&'a mut Vec<u8>>;
+pub(super) type Written = Result<(), minicbor::encode::Error<Infallible>>;
 
-fn write(to: &mut Encoder<&mut Vec<u8>>, record: &Record) -> Written {
+fn write(to: &mut Encode<'_>, record: &Record) -> Written {
     match record {
         Record::Begin { txn, members } => {
             to.array(3)?.u8(1)?.u64(*txn)?.array(members.len() as u64)?;
@@ -249,7 +238,8 @@ fn write(to: &mut Encoder<&mut Vec<u8>>, record: &Record) -> Written {
             }
         }
         Record::Commit { txn, on_trial, set } => {
-            write_set(to.array(4)?.u8(2)?.u64(*txn)?.bool(*on_trial)?, set)?;
+            let fields = 3 + set::fields(set);
+            set::write(to.array(fields)?.u8(2)?.u64(*txn)?.bool(*on_trial)?, set)?;
         }
         Record::Confirm { txn } => {
             to.array(2)?.u8(3)?.u64(*txn)?;
@@ -257,7 +247,10 @@ fn write(to: &mut Encoder<&mut Vec<u8>>, record: &Record) -> Written {
         Record::Abort { txn } => {
             to.array(2)?.u8(4)?.u64(*txn)?;
         }
-        Record::Rollback { txn, set } => write_set(to.array(3)?.u8(5)?.u64(*txn)?, set)?,
+        Record::Rollback { txn, set } => {
+            let fields = 2 + set::fields(set);
+            set::write(to.array(fields)?.u8(5)?.u64(*txn)?, set)?;
+        }
         Record::Start { boot } => {
             to.array(2)?.u8(6)?.u64(*boot)?;
         }
@@ -274,18 +267,6 @@ fn write(to: &mut Encoder<&mut Vec<u8>>, record: &Record) -> Written {
     Ok(())
 }
 
-fn write_set(to: &mut Encoder<&mut Vec<u8>>, set: &Set) -> Written {
-    to.map(set.len() as u64)?;
-    for (component, bound) in set {
-        to.str(component)?.array(2)?.str(&bound.version)?;
-        match bound.package {
-            Some(Digest(digest)) => to.bytes(&digest)?,
-            None => to.null()?,
-        };
-    }
-    Ok(())
-}
-
 fn parse(payload: &[u8]) -> Result<Record, CborError> {
     let mut from = Decoder::new(payload);
     let fields = definite(from.array()?)?;
@@ -298,12 +279,16 @@ fn parse(payload: &[u8]) -> Result<Record, CborError> {
             let members = (0..count).map(|_| from.str().map(str::to_owned));
             Record::Begin { txn, members: members.collect::<Result<_, _>>()? }
         }
-        (2, 4) => {
-            Record::Commit { txn: from.u64()?, on_trial: from.bool()?, set: parse_set(&mut from)? }
+        (2, 4 | 5) => {
+            let (txn, on_trial) = (from.u64()?, from.bool()?);
+            Record::Commit { txn, on_trial, set: set::parse(&mut from, fields - 3)? }
         }
         (3, 2) => Record::Confirm { txn: from.u64()? },
         (4, 2) => Record::Abort { txn: from.u64()? },
-        (5, 3) => Record::Rollback { txn: from.u64()?, set: parse_set(&mut from)? },
+        (5, 3 | 4) => {
+            let txn = from.u64()?;
+            Record::Rollback { txn, set: set::parse(&mut from, fields - 2)? }
+        }
         (6, 2) => Record::Start { boot: from.u64()? },
         (7, 2) => Record::Healthy { boot: from.u64()? },
         (8, 3) => Record::Epoch { component: from.str()?.to_owned(), epoch: from.u64()? },
@@ -316,29 +301,7 @@ fn parse(payload: &[u8]) -> Result<Record, CborError> {
     Ok(record)
 }
 
-fn parse_set(from: &mut Decoder<'_>) -> Result<Set, CborError> {
-    let mut set = Set::new();
-    for _ in 0..definite(from.map()?)? {
-        let component = from.str()?.to_owned();
-        if definite(from.array()?)? != 2 {
-            return Err(CborError::message("a binding has two fields"));
-        }
-        let version = from.str()?.to_owned();
-        let package = if from.datatype()? == Type::Null {
-            from.null()?;
-            None
-        } else {
-            let digest = <[u8; 32]>::try_from(from.bytes()?);
-            Some(Digest(digest.map_err(|_| CborError::message("a digest has 32 bytes"))?))
-        };
-        if set.insert(component, Bound { version, package }).is_some() {
-            return Err(CborError::message("a component is bound twice"));
-        }
-    }
-    Ok(set)
-}
-
-fn definite(length: Option<u64>) -> Result<u64, CborError> {
+pub(super) fn definite(length: Option<u64>) -> Result<u64, CborError> {
     length.ok_or_else(|| CborError::message("indefinite length"))
 }
 
@@ -388,12 +351,18 @@ impl fmt::Display for Cut {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Bound;
     use proptest::prelude::*;
 
     fn any_set() -> impl Strategy<Value = Set> {
-        let bound = ("[0-9.]{1,8}", proptest::option::of(any::<[u8; 32]>()))
-            .prop_map(|(version, package)| Bound { version, package: package.map(Digest) });
-        proptest::collection::btree_map(".{0,12}", bound, 0..5)
+        let package = proptest::option::of(any::<[u8; 32]>());
+        let bound = ("[0-9.]{1,8}", package, prop_oneof![Just(0), any::<u64>()]).prop_map(
+            |(version, package, epoch)| Bound { version, package: package.map(Digest), epoch },
+        );
+        let modules = proptest::collection::btree_map(".{0,12}", bound, 0..5);
+        let vacated = proptest::collection::btree_set(".{0,12}", 0..3);
+        (modules, proptest::option::of(vacated))
+            .prop_map(|(modules, vacated)| Set { modules, vacated })
     }
 
     fn any_record() -> impl Strategy<Value = Record> {
@@ -465,6 +434,21 @@ mod tests {
             if let Ok(found) = scan(&bytes) {
                 prop_assert_eq!(found.cut, None);
             }
+        }
+    }
+
+    #[test]
+    fn a_set_of_an_earlier_version_is_read_and_written_again_as_it_was() {
+        // [2, 7, true, {"a": ["1.0", null]}] and [5, 7, {"a": ["1.0", null]}].
+        let set = [0xa1, 0x61, b'a', 0x82, 0x63, b'1', b'.', b'0', 0xf6];
+        for head in [&[0x84, 2, 7, 0xf5][..], &[0x83, 5, 7]] {
+            let bytes = [head, &set].concat();
+            let record = parse(&bytes).unwrap();
+            let (Record::Commit { set, .. } | Record::Rollback { set, .. }) = &record else {
+                panic!("{record:?}")
+            };
+            assert_eq!((set.modules["a"].epoch, &set.vacated), (0, &None));
+            assert_eq!(payload(&record), bytes);
         }
     }
 

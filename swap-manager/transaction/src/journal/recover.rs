@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::record::{Record, Set};
+use super::record::Record;
+use super::set::Set;
 
 /// A set that was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +82,8 @@ impl Recovered {
             Record::Confirm { txn } => {
                 if let Some(committed) = self.sets.iter_mut().find(|c| c.txn == *txn) {
                     committed.confirmed = true;
+                    // From here on its epochs count: it may be gone back from, but no longer taken back.
+                    committed.set.raise(&mut self.epochs);
                 }
             }
             Record::Abort { txn } => {
@@ -94,6 +97,8 @@ impl Recovered {
                 self.take_back(*txn);
                 // The record names the set in full; it wins where compaction has removed the older commit.
                 if self.current().is_none_or(|current| current.set != *set) {
+                    // It was kept once, before older records were left out.
+                    set.raise(&mut self.epochs);
                     let (txn, set) = (*txn, set.clone());
                     self.sets.push(Committed { txn, set, confirmed: true, on_trial: false });
                 }
@@ -220,9 +225,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn set(version: u8) -> Set {
-        let bound =
-            Bound { version: format!("1.{version}.0"), package: Some(Digest([version; 32])) };
-        Set::from([("a".to_owned(), bound.clone()), ("b".to_owned(), bound)])
+        let package = Some(Digest([version; 32]));
+        let bound = Bound { version: format!("1.{version}.0"), package, epoch: version.into() };
+        Set::from_iter([("a".to_owned(), bound.clone()), ("b".to_owned(), bound)])
     }
 
     fn commit(txn: u64, version: u8) -> Record {
@@ -301,6 +306,23 @@ mod tests {
     fn epochs_only_rise() {
         let epoch = |epoch| Record::Epoch { component: "a".into(), epoch };
         assert_eq!(recover(&[epoch(3), epoch(2)]).epochs["a"], 3);
+    }
+
+    #[test]
+    fn the_epochs_of_a_set_count_from_its_confirm_record_on() {
+        let mut records = vec![commit(0, 1), Record::Confirm { txn: 0 }, commit(1, 3)];
+        assert_eq!(recover(&records).epochs["a"], 1, "it may yet be taken back");
+        let taken_back = Record::Rollback { txn: 1, set: set(1) };
+        records.push(taken_back.clone());
+        assert_eq!(recover(&records).epochs["a"], 1);
+        records.pop();
+        records.push(Record::Confirm { txn: 1 });
+        assert_eq!(recover(&records).epochs["a"], 3);
+        // A set that served and was kept is gone back from later: what it has raised stays.
+        records.push(taken_back);
+        let facts = recover(&records);
+        assert_eq!((facts.current().unwrap().txn, facts.epochs["a"]), (0, 3));
+        assert_eq!(recover(&compacted(&facts, 2)).epochs["a"], 3);
     }
 
     fn any_record() -> impl Strategy<Value = Record> {
