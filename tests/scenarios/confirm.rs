@@ -10,7 +10,7 @@ use s_control::Request;
 use s_proxy::ExceptionPolicy;
 use s_sdk::error::CallErrorKind;
 use s_tests::roles::{Counter, CounterProxy};
-use s_transaction::{Confirm, Deadlines, Phase, Verdict};
+use s_transaction::{Confirm, Deadlines, Phase, Reason, Trouble, Verdict};
 use std::time::Duration;
 use world::packages::package;
 use world::{Callers, World, eventually};
@@ -239,4 +239,59 @@ fn a_state_that_cannot_be_mapped_back_leaves_the_predecessor_its_own_and_says_so
     assert_eq!(outcome.verdict, Verdict::RolledBack, "{outcome}");
     assert!(outcome.to_string().contains("state of the commit"), "{outcome}");
     assert_eq!((world.total().version, world.total().total), (1, 9));
+}
+
+// ===== What the host sees and no call shows =====
+
+#[test]
+fn trouble_that_the_host_reports_in_the_window_brings_the_predecessor_back() {
+    let slow = Trouble::MissedDeadline("9 of 10 answers took more than a second".into());
+    let wrong = Trouble::ErrorRate("16 requests failed in its window".into());
+    for (trouble, says) in [(slow, "too slow: 9 of 10"), (wrong, "too many errors: 16 requests")] {
+        let world = World::new();
+        world.add(20);
+        let callers = Callers::start(&world, 1);
+        let ticket = begin(&world, "counter_v2", Confirm::Probation(LONG));
+        world.add(1);
+        world.manager.report_trouble("counter", &trouble);
+        let outcome = ticket.wait();
+        let text = outcome.to_string();
+        assert_eq!(outcome.verdict, Verdict::RolledBack, "{text}");
+        let cause = outcome.cause.clone().unwrap();
+        assert_eq!((cause.phase, &cause.reason), (Phase::Confirm, &Reason::Trouble(trouble)));
+        assert!(text.contains("in confirm: counter 2.0.0: ") && text.contains(says), "{text}");
+        assert!(text.contains("1.0.0 serving again"), "{text}");
+        assert!(outcome.doubts.is_empty(), "{text}");
+        let seen = callers.finish();
+        assert_eq!((world.total().version, world.total().total), (1, 21 + seen.added));
+        assert_eq!(world.manager.set().modules["counter"].version, "1.0.0");
+    }
+}
+
+#[test]
+fn trouble_of_another_component_or_outside_a_window_takes_nothing_back() {
+    let world = World::new();
+    let trouble = Trouble::ErrorRate("everything fails".into());
+    let ticket = begin(&world, "counter_v2", Confirm::Probation(LONG));
+    world.manager.report_trouble("echo", &trouble);
+    world.manager.report_trouble("no.such.part", &trouble);
+    assert_eq!((ticket.phase(), ticket.outcome()), (Some(Phase::Confirm), None));
+    world.manager.confirm(ticket.txn()).unwrap();
+    assert_eq!(ticket.wait().verdict, Verdict::Committed);
+    world.manager.report_trouble("counter", &trouble);
+    assert_eq!(world.version("counter"), "2.0.0");
+    assert_eq!(world.manager.history().len(), 1);
+}
+
+#[test]
+fn trouble_of_the_version_that_goes_does_not_keep_its_successor_away() {
+    let world = World::without_preflight();
+    let request = Request::package(package("slow_to_prepare")).with_deadlines(world::short());
+    let ticket = world.manager.begin(request).unwrap();
+    eventually("prepare", || ticket.phase() == Some(Phase::Prepare));
+    world.manager.report_trouble("counter", &Trouble::ErrorRate("everything fails".into()));
+    let outcome = ticket.wait();
+    // It is refused for what it does wrong itself: it votes too late.
+    assert_eq!(outcome.cause.unwrap().reason, Reason::Late);
+    world.must_swap("counter_v2");
 }

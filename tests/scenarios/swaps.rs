@@ -9,6 +9,7 @@ use s_control::{Item, Request, SwapError};
 use s_package::Facts;
 use s_sdk::Value;
 use s_tests::roles::{Counter, CounterProxy, Echo, EchoProxy, Taken, TakenProxy};
+use s_tests::taker::{NUMBERED, numbered};
 use s_transaction::{Confirm, Verdict};
 use std::time::Duration;
 use world::packages::{self, Recipe};
@@ -145,7 +146,7 @@ fn add_replace_and_remove_go_in_one_group() {
     let absent = world.runtime.worker().serve(|act| echo.measure(act, "x")).unwrap_err();
     assert_eq!(absent.kind, s_sdk::error::CallErrorKind::Absent);
     // The set that is recorded is the set that serves.
-    let set = world.manager.set();
+    let set = world.manager.set().modules;
     assert!(set.contains_key("blob") && !set.contains_key("echo"), "{set:?}");
     // Removing what is not there is no plan; adding again is one.
     assert!(world.manager.swap(Request::new(vec![Item::Remove("echo".into())])).is_err());
@@ -247,7 +248,7 @@ fn two_operators_on_disjoint_sets_take_turns_and_forget_nothing_of_each_other() 
     let seen = callers.finish();
     assert_eq!(world.total().total, seen.added);
     // Both of them are in the record: what one committed, the other did not forget.
-    let set = world.manager.set();
+    let set = world.manager.set().modules;
     assert_eq!((set["counter"].version.as_str(), set["echo"].version.as_str()), ("1.0.0", "1.0.0"));
     let numbers: Vec<u64> = world.manager.history().iter().map(|outcome| outcome.txn).collect();
     assert_eq!(numbers.len(), 40);
@@ -297,10 +298,10 @@ fn an_open_window_of_one_swap_keeps_others_out_and_its_rollback_records_the_old_
     assert!(busy.to_string().contains("one swap at a time"), "{busy}");
     world.manager.roll_back(first.txn()).unwrap();
     assert_eq!(first.wait().verdict, Verdict::RolledBack);
-    let set = world.manager.set();
+    let set = world.manager.set().modules;
     assert_eq!((set["counter"].version.as_str(), set["echo"].version.as_str()), ("1.0.0", "1.0.0"));
     world.must_swap("echo_v2");
-    assert_eq!(world.manager.set()["echo"].version, "2.0.0");
+    assert_eq!(world.manager.set().modules["echo"].version, "2.0.0");
 }
 
 #[test]
@@ -380,7 +381,7 @@ fn a_removed_active_module_leaves_no_task_behind() {
     let taker: TakenProxy = world.runtime.proxy("taker").unwrap();
     let mut worker = world.runtime.worker();
     assert_eq!(worker.serve(|act| taker.taken(act)).map(|taken| taken.total), Ok(0));
-    tasks.send("taker", "number", &Value::U64(1).encode()).unwrap();
+    tasks.send("taker", NUMBERED, &numbered(0, 0)).unwrap();
     world::eventually("the message", || {
         worker.serve(|act| taker.taken(act)).is_ok_and(|taken| taken.total == 1)
     });

@@ -33,6 +33,15 @@ pub trait Misbehaviour: Send + Sync + Sized + 'static {
     }
 }
 
+/// No misbehaviour at all, for an honest module of a skeleton.
+pub struct Nothing;
+
+impl Misbehaviour for Nothing {
+    fn init(_: Host) -> Result<Self, Refusal> {
+        Ok(Nothing)
+    }
+}
+
 /// Writes a counter, version 1.1.0, that misbehaves as the given type says.
 #[macro_export]
 macro_rules! misbehaving {

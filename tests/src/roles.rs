@@ -85,13 +85,46 @@ pub trait BackTwo {
     fn tell(&self, act: &Activity, question: u64, nonce: u32) -> Result<u64, CallError>;
 }
 
-/// Asks what an active module took from its mailbox.
+/// Asks what an active module took from its mailbox, over all versions.
 #[behavior]
 pub trait Taken {
-    /// How many messages and timers it took, over all versions.
+    /// How many messages; the calls are how many timers.
     fn taken(&self, act: &Activity) -> Result<Tagged, CallError>;
-    /// How many came out of order.
+    /// The number that is next from a sender: how many it took of it, where none was lost.
+    fn next_of(&self, act: &Activity, sender: u32) -> Result<u64, CallError>;
+    /// How many signals.
+    fn signals(&self, act: &Activity) -> Result<u64, CallError>;
+    /// How many messages and signals came out of order.
     fn disordered(&self, act: &Activity) -> Result<u64, CallError>;
+}
+
+/// Uses the services of the host, one for one, and says what came back.
+#[behavior]
+pub trait Services {
+    /// Writes a log line at each level, from error to debug.
+    fn log(&self, act: &Activity, text: &str) -> Result<(), CallError>;
+    /// Adds to a counter.
+    fn count(&self, act: &Activity, name: &str, add: u64) -> Result<(), CallError>;
+    /// The clock that never steps, in nanoseconds.
+    fn now(&self, act: &Activity) -> Result<u64, CallError>;
+    /// The time since 1970, in nanoseconds.
+    fn wall_clock(&self, act: &Activity) -> Result<u64, CallError>;
+    /// Random octets.
+    fn random(&self, act: &Activity, count: u32, into: &mut Buf) -> Result<(), CallError>;
+    /// Has an echo give back octets, and answers its major version.
+    fn ask(
+        &self,
+        act: &Activity,
+        echo: &str,
+        octets: &[u8],
+        into: &mut Buf,
+    ) -> Result<u32, CallError>;
+    /// Publishes an event of this tag that carries a number.
+    fn publish(&self, act: &Activity, tag: &str, number: u64) -> Result<(), CallError>;
+    /// Hears events of this tag from now on, or no more.
+    fn listen(&self, act: &Activity, tag: &str, on: bool) -> Result<(), CallError>;
+    /// The sum of the numbers that it heard.
+    fn heard(&self, act: &Activity) -> Result<u64, CallError>;
 }
 
 /// A row of a resident table.

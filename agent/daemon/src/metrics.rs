@@ -13,6 +13,7 @@ use roles::error::Counter;
 use roles::notify::Statistics;
 use s_sdk::Value;
 use socket2::Socket;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -193,6 +194,7 @@ fn render(application: &Application, swaps: &Swaps) -> String {
     for component in &status.components {
         page.sample(&[("component", &component.name)], component.panics);
     }
+    tell_of_counts(&mut page, &application.manager.counters());
     page.family("sagentd_modules_pinned", "gauge", "Modules out of service and still in memory.");
     page.sample(&[], status.pinned.len());
     page.family("sagentd_swaps_running", "gauge", "Swaps that run now.");
@@ -211,6 +213,18 @@ fn render(application: &Application, swaps: &Swaps) -> String {
     page.named("sagentd_swap_blackout_seconds_sum", &[], seconds);
     page.named("sagentd_swap_blackout_seconds_count", &[], of(&swaps.blackouts));
     page.text
+}
+
+/// What modules count of themselves. A counter is the component's, whichever version of its module counts.
+fn tell_of_counts(page: &mut Page, counts: &BTreeMap<(String, String), u64>) {
+    page.family(
+        "sagentd_module_count_total",
+        "counter",
+        "What modules count of themselves, by the name that they give it; not there before the first.",
+    );
+    for ((component, name), count) in counts {
+        page.sample(&[("component", component), ("name", name)], count);
+    }
 }
 
 /// How long datagrams wait for their answers.
@@ -305,6 +319,26 @@ mod tests {
     }
 
     #[test]
+    fn what_modules_count_is_told_by_component_and_name() {
+        let of = |component: &str, name: &str, count| ((component.into(), name.into()), count);
+        let counts = [
+            of("mib.if", "if_netlink_failures", 3),
+            of("notify", "notify.dropped", u64::MAX),
+            of("third", "a \"name\"", 0),
+        ];
+        let mut page = Page::default();
+        tell_of_counts(&mut page, &counts.into());
+        let samples: Vec<_> = page.text.lines().filter(|line| !line.starts_with('#')).collect();
+        let family = "sagentd_module_count_total";
+        let wanted = [
+            format!("{family}{{component=\"mib.if\",name=\"if_netlink_failures\"}} 3"),
+            format!("{family}{{component=\"notify\",name=\"notify.dropped\"}} {}", u64::MAX),
+            format!("{family}{{component=\"third\",name=\"a \\\"name\\\"\"}} 0"),
+        ];
+        assert_eq!(samples, wanted);
+    }
+
+    #[test]
     fn metrics_stay_on_this_machine() {
         let places = |text: &str| places_of(&[text.to_owned()]);
         for (text, printed) in [
@@ -342,14 +376,11 @@ mod tests {
     fn swaps_are_counted_by_their_end() {
         let swaps = Swaps::default();
         let ended = |committed| {
-            Value::from(std::collections::BTreeMap::from([(
-                "committed".to_owned(),
-                Value::Bool(committed),
-            )]))
+            Value::from(BTreeMap::from([("committed".to_owned(), Value::Bool(committed))]))
         };
         swaps.count("swap.ended", &ended(true));
         swaps.count("swap.ended", &ended(false));
-        let commit = std::collections::BTreeMap::from([("blackout_us".to_owned(), Value::U64(90))]);
+        let commit = BTreeMap::from([("blackout_us".to_owned(), Value::U64(90))]);
         swaps.count("swap.commit", &Value::from(commit));
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         assert_eq!((of(&swaps.committed), of(&swaps.not_committed)), (1, 1));

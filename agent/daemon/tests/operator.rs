@@ -4,6 +4,10 @@
 mod started;
 
 use rustix::process::Signal;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, apply_filter,
+};
 use started::{Agent, CONFIG, PASSPHRASE, PUBLIC, command, furnished, program, writer};
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -87,6 +91,22 @@ fn why_tells_the_step_the_counter_and_the_cure_and_no_secret() {
     assert!(!output.status.success() && text.contains("no agent listens"), "{text}");
 }
 
+/// What is answered to whoever reads metrics.
+fn page(port: u16) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    page
+}
+
+/// The value of the sample that begins so.
+fn sample(page: &str, name: &str) -> f64 {
+    let line = page.lines().find(|line| line.starts_with(name));
+    let line = line.unwrap_or_else(|| panic!("{name} is not in {page}"));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
 #[test]
 fn metrics_are_read_over_http() {
     let port = started::free_port();
@@ -95,19 +115,8 @@ fn metrics_are_read_over_http() {
     let address = format!("udp:127.0.0.1:{}", agent.port);
     agent.ask_at(&address, "snmpget", &writer("a wrong passphrase"), &[UP_TIME]);
     agent.answer("snmpget", PUBLIC, &[UP_TIME]);
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    let mut page = String::new();
-    stream.read_to_string(&mut page).unwrap();
-    let value = |name: &str| -> f64 {
-        let line = page.lines().find(|line| line.starts_with(name));
-        line.unwrap_or_else(|| panic!("{name} is not in {page}"))
-            .rsplit(' ')
-            .next()
-            .unwrap()
-            .parse()
-            .unwrap()
-    };
+    let page = page(port);
+    let value = |name: &str| sample(&page, name);
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"));
     assert!(value("snmp_packets_received_total ") >= 2.0);
     assert_eq!(value("snmp_requests_total{kind=\"get\",outcome=\"answered\"}"), 1.0);
@@ -131,6 +140,37 @@ fn metrics_are_read_over_http() {
     let directory = furnished("[metrics]\nlisten = [\"0.0.0.0:9161\"]\n");
     let said = Agent::try_start(directory.path(), &[]).err().unwrap();
     assert!(said.contains("not on this machine"), "{said}");
+}
+
+#[test]
+fn what_modules_count_of_themselves_is_among_the_metrics() {
+    const IF_NUMBER: &str = ".1.3.6.1.2.1.2.1.0";
+    let counts = "sagentd_module_count_total{component=\"mib.if\",name=\"if_netlink_failures\"}";
+    // This thread and its children have no netlink: the interfaces come from sysfs, and that is counted.
+    let ask = || {
+        let (other, netlink) = (SeccompAction::Allow, libc::AF_NETLINK.unsigned_abs().into());
+        let (word, is) = (SeccompCmpArgLen::Dword, SeccompCmpOp::Eq);
+        let of_netlink = SeccompCondition::new(0, word, is, netlink).unwrap();
+        let rules = vec![SeccompRule::new(vec![of_netlink]).unwrap()];
+        let refused = SeccompAction::Errno(libc::EAFNOSUPPORT.unsigned_abs());
+        let arch = std::env::consts::ARCH.try_into().unwrap();
+        let rules = [(libc::SYS_socket, rules)].into();
+        let filter = SeccompFilter::new(rules, other, refused, arch).unwrap();
+        apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
+
+        let port = started::free_port();
+        let metrics = format!("{CONFIG}\n[metrics]\nlisten = [\"127.0.0.1:{port}\"]\n");
+        let directory = furnished(&metrics);
+        let agent = Agent::start(directory.path(), &[]);
+        let interfaces = agent.answer("snmpget", PUBLIC, &[IF_NUMBER]);
+        let page = page(port);
+        agent.stop();
+        (interfaces, page)
+    };
+    let (interfaces, page) = std::thread::spawn(ask).join().unwrap();
+    assert!(interfaces.contains("INTEGER: "), "{interfaces}");
+    assert!(page.contains("# TYPE sagentd_module_count_total counter\n"), "{page}");
+    assert!(sample(&page, counts) >= 1.0, "{page}");
 }
 
 #[test]

@@ -7,7 +7,9 @@
 #![expect(unsafe_code, reason = "a signal handler that may use nothing but plain system calls")]
 
 use crate::frame::{FORBIDDEN, HEADER};
-use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, LandlockStatus, Ruleset, RulesetAttr, RulesetStatus, Scope,
+};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -47,15 +49,45 @@ pub(crate) fn give_up_files() -> Option<String> {
         .and_then(|ruleset| ruleset.scope(Scope::from_all(ABI::V6)))
         .and_then(Ruleset::create)
         .and_then(landlock::RulesetCreated::restrict_self);
-    match given_up {
-        Ok(status) if status.ruleset == RulesetStatus::NotEnforced => {
-            Some("this kernel has no Landlock: the rehearsal could open files while loading".into())
+    let answer = given_up.map(|status| (status.ruleset, status.landlock));
+    not_held_back(answer.map_err(|error| error.to_string()))
+}
+
+/// What each version of Landlock holds back that those before it do not, and the kernel that brought it.
+const HELD_BACK_SINCE: &[(ABI, &str, &str)] = &[
+    (ABI::V2, "5.19", "moving and linking files between folders"),
+    (ABI::V3, "6.2", "truncating files"),
+    (ABI::V4, "6.7", "binding and connecting TCP ports"),
+    (ABI::V5, "6.10", "commands to devices"),
+    (ABI::V6, "6.12", "signals and abstract Unix sockets to other processes"),
+];
+
+/// What an operator should know of the kernel's answer to the ruleset.
+fn not_held_back(answer: Result<(RulesetStatus, LandlockStatus), String>) -> Option<String> {
+    let why = match answer {
+        Ok((RulesetStatus::FullyEnforced, _)) => return None,
+        Ok((RulesetStatus::PartiallyEnforced, LandlockStatus::Available { effective_abi, .. })) => {
+            let lacks = HELD_BACK_SINCE.iter().filter(|(since, ..)| *since > effective_abi);
+            let lacks = lacks.map(|(_, kernel, what)| format!("{what} (Linux {kernel})"));
+            let lacks = lacks.collect::<Vec<_>>().join(", ");
+            return Some(format!(
+                "Landlock is in force only in part: version {effective_abi} of this kernel does not hold \
+                 back {lacks}; in the rehearsal the filter of system calls alone stands before them"
+            ));
         }
-        Ok(_) => None,
-        Err(error) => Some(format!(
-            "Landlock is not in force, so the rehearsal could open files while loading: {error}"
-        )),
-    }
+        Ok((_, LandlockStatus::NotImplemented)) => {
+            "this kernel has none (Linux 5.13 is the first that can)".to_owned()
+        }
+        Ok((_, LandlockStatus::NotEnabled)) => {
+            "this kernel has it switched off (`landlock` belongs into `lsm=` of its command line)"
+                .to_owned()
+        }
+        Ok((status, _)) => format!("the kernel answered {status:?}"),
+        Err(error) => error,
+    };
+    Some(format!(
+        "Landlock is not in force: {why}; while it is loaded in the rehearsal the module could read files"
+    ))
 }
 
 /// Allowed from loading to the end: memory, time, randomness, signals to itself, and leaving.
@@ -108,10 +140,10 @@ const WHILE_LOADING: &[i64] = &[
 const TERMINAL_ATTRIBUTES: u32 = 0x5401;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
-type Result<T> = std::result::Result<T, seccompiler::BackendError>;
+type Compiled<T> = Result<T, seccompiler::BackendError>;
 
 /// One condition on an argument of 32 bits.
-fn when(argument: u8, operator: SeccompCmpOp, value: u32) -> Result<SeccompRule> {
+fn when(argument: u8, operator: SeccompCmpOp, value: u32) -> Compiled<SeccompRule> {
     SeccompRule::new(vec![SeccompCondition::new(
         argument,
         SeccompCmpArgLen::Dword,
@@ -124,13 +156,13 @@ fn any_of(call: i64, rules: Vec<SeccompRule>) -> (i64, Vec<SeccompRule>) {
     (call, rules)
 }
 
-fn always() -> Result<Rules> {
+fn always() -> Compiled<Rules> {
     let mut rules: Rules = ALWAYS.iter().map(|call| any_of(*call, Vec::new())).collect();
     // Output goes where the parent put it: nowhere, or into the report.
     for call in [libc::SYS_write, libc::SYS_writev] {
         let to =
             [1, 2, REPORT_FD.unsigned_abs()].into_iter().map(|fd| when(0, SeccompCmpOp::Eq, fd));
-        rules.insert(call, to.collect::<Result<_>>()?);
+        rules.insert(call, to.collect::<Compiled<_>>()?);
     }
     // Its own signals, but not the one that reports a forbidden call: that one may only be asked for.
     let not_ours = when(0, SeccompCmpOp::Ne, libc::SIGSYS.unsigned_abs())?;
@@ -147,7 +179,7 @@ fn always() -> Result<Rules> {
 }
 
 /// What may be called while the module is mapped and its static constructors run.
-pub(crate) fn while_loading() -> std::result::Result<BpfProgram, String> {
+pub(crate) fn while_loading() -> Result<BpfProgram, String> {
     (|| {
         let mut rules = always()?;
         rules.extend(WHILE_LOADING.iter().map(|call| any_of(*call, Vec::new())));
@@ -163,7 +195,7 @@ pub(crate) fn while_loading() -> std::result::Result<BpfProgram, String> {
 }
 
 /// What may not be called any more from the module's first function on.
-pub(crate) fn while_running() -> std::result::Result<BpfProgram, String> {
+pub(crate) fn while_running() -> Result<BpfProgram, String> {
     (|| {
         let mut rules: Rules = WHILE_LOADING.iter().map(|call| any_of(*call, Vec::new())).collect();
         rules.extend([any_of(libc::SYS_openat, Vec::new())]);
@@ -184,7 +216,7 @@ pub(crate) fn while_running() -> std::result::Result<BpfProgram, String> {
 }
 
 /// A filter that answers `otherwise` unless a rule fits.
-fn program(rules: Rules, otherwise: SeccompAction, fits: SeccompAction) -> Result<BpfProgram> {
+fn program(rules: Rules, otherwise: SeccompAction, fits: SeccompAction) -> Compiled<BpfProgram> {
     #[cfg(target_arch = "x86_64")]
     let arch = TargetArch::x86_64;
     #[cfg(target_arch = "aarch64")]
@@ -193,8 +225,28 @@ fn program(rules: Rules, otherwise: SeccompAction, fits: SeccompAction) -> Resul
 }
 
 /// Lays a filter over those in force.
-pub(crate) fn apply(filter: &BpfProgram) -> std::result::Result<(), String> {
-    apply_filter(filter).map_err(|error| error.to_string())
+pub(crate) fn apply(filter: &BpfProgram) -> Result<(), seccompiler::Error> {
+    apply_filter(filter)
+}
+
+/// What an operator should know where the kernel has no filters at all: it does not know the call, or not
+/// what it is asked for.
+///
+/// # Errors
+/// A filter that the kernel could have and did not take: without it no module is run.
+pub(crate) fn unfiltered(error: seccompiler::Error) -> Result<String, String> {
+    match &error {
+        seccompiler::Error::Seccomp(why)
+            if matches!(why.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL)) =>
+        {
+            Ok(format!(
+                "this kernel has no filters of system calls (seccomp: {why}): nothing but Landlock and the \
+                 limits of memory and time holds the module back in its rehearsal; build it with \
+                 CONFIG_SECCOMP_FILTER"
+            ))
+        }
+        _ => Err(error.to_string()),
+    }
 }
 
 /// Tells the parent which call was forbidden, and ends. Everything in here may be used in a signal handler.
@@ -274,4 +326,80 @@ pub(crate) fn call_name(number: u32) -> String {
         .find(of)
         .or_else(|| older.iter().find(of))
         .map_or_else(|| format!("number {number}"), |(_, name)| (*name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn available(effective_abi: ABI) -> LandlockStatus {
+        LandlockStatus::Available { effective_abi, kernel_abi: None }
+    }
+
+    #[test]
+    fn a_kernel_that_holds_everything_back_is_not_warned_of() {
+        assert_eq!(not_held_back(Ok((RulesetStatus::FullyEnforced, available(ABI::V6)))), None);
+    }
+
+    #[test]
+    fn what_an_older_landlock_does_not_hold_back_is_named_right_by_right() {
+        let told =
+            |abi| not_held_back(Ok((RulesetStatus::PartiallyEnforced, available(abi)))).unwrap();
+        for (at, (since, _, what)) in HELD_BACK_SINCE.iter().enumerate() {
+            let before = if at == 0 { ABI::V1 } else { HELD_BACK_SINCE[at - 1].0 };
+            assert!(told(before).contains(what), "{}", told(before));
+            assert!(*since == ABI::V6 || !told(*since).contains(what), "{}", told(*since));
+        }
+        assert_eq!(
+            told(ABI::V4),
+            "Landlock is in force only in part: version 4 of this kernel does not hold back commands to \
+             devices (Linux 6.10), signals and abstract Unix sockets to other processes (Linux 6.12); in the \
+             rehearsal the filter of system calls alone stands before them"
+        );
+    }
+
+    #[test]
+    fn each_version_that_is_named_brings_something_that_is_asked_for() {
+        let rights =
+            |abi| (AccessFs::from_all(abi), AccessNet::from_all(abi), Scope::from_all(abi));
+        let mut before = ABI::V1;
+        for (since, ..) in HELD_BACK_SINCE {
+            assert_ne!(rights(before), rights(*since), "{since}");
+            before = *since;
+        }
+        // And the last of them is all that is asked for.
+        assert_eq!(AccessFs::from_all(before), AccessFs::from_all(ABI::V5));
+        assert_eq!(before, ABI::V6);
+    }
+
+    #[test]
+    fn a_kernel_without_landlock_is_told_of_with_its_reason_and_what_it_means() {
+        let without = |status| not_held_back(Ok((RulesetStatus::NotEnforced, status))).unwrap();
+        let none = without(LandlockStatus::NotImplemented);
+        assert!(none.contains("this kernel has none (Linux 5.13"), "{none}");
+        let off = without(LandlockStatus::NotEnabled);
+        assert!(off.contains("switched off") && off.contains("`lsm=`"), "{off}");
+        let error = not_held_back(Err("permission denied".into())).unwrap();
+        assert!(error.contains("permission denied"), "{error}");
+        for warning in [none, off, error] {
+            assert!(warning.starts_with("Landlock is not in force: "), "{warning}");
+            assert!(warning.ends_with("the module could read files"), "{warning}");
+        }
+    }
+
+    #[test]
+    fn only_a_kernel_that_has_no_filters_is_a_reason_to_go_on_without() {
+        let failed =
+            |number| unfiltered(seccompiler::Error::Seccomp(io::Error::from_raw_os_error(number)));
+        for number in [libc::ENOSYS, libc::EINVAL] {
+            let warning = failed(number).unwrap();
+            assert!(warning.starts_with("this kernel has no filters of system calls"), "{warning}");
+        }
+        for number in [libc::EACCES, libc::EPERM, libc::ENOMEM, libc::EFAULT] {
+            assert!(failed(number).is_err(), "{number}");
+        }
+        assert!(unfiltered(seccompiler::Error::ThreadSync(1)).is_err());
+        let prctl = io::Error::from_raw_os_error(libc::EINVAL);
+        assert!(unfiltered(seccompiler::Error::Prctl(prctl)).is_err());
+    }
 }

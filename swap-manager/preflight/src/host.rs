@@ -13,6 +13,7 @@ use s_sdk::hosting::{Bound, BoundSide, GateKey, Gatekeeper, HostSide, Inside, Ta
 use s_sdk::{Activity, CallError, Level};
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Lines, counters and effects that are kept of each kind.
@@ -98,6 +99,7 @@ pub(crate) struct RehearsalHost {
     components: Vec<String>,
     tables: BTreeMap<String, &'static SampleTable>,
     elsewhere: &'static ComponentCore,
+    asked_elsewhere: &'static AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -112,11 +114,18 @@ impl RehearsalHost {
     /// Tables and the component behind all lookups are leaked: the child ends soon.
     pub(crate) fn new(components: Vec<String>, tables: BTreeMap<String, SampleTable>) -> Self {
         // Not null: the component is there. Nobody looks behind it, because every slot is empty.
-        let bound = Box::leak(Box::new(Bound::new(std::ptr::dangling(), 0, Elsewhere)));
+        let asked_elsewhere: &AtomicU64 = Box::leak(Box::default());
+        let bound = Bound::new(std::ptr::dangling(), 0, Elsewhere(asked_elsewhere));
+        let bound = Box::leak(Box::new(bound));
         let elsewhere = GateKey::new(0, bound.binding()).core();
         let tables =
             tables.into_iter().map(|(name, table)| (name, &*Box::leak(Box::new(table)))).collect();
-        RehearsalHost { notes: Mutex::default(), components, tables, elsewhere }
+        RehearsalHost { notes: Mutex::default(), components, tables, elsewhere, asked_elsewhere }
+    }
+
+    /// How often a call into another component was refused.
+    pub(crate) fn asked_elsewhere(&self) -> u64 {
+        self.asked_elsewhere.load(Ordering::Relaxed)
     }
 
     pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -231,16 +240,23 @@ impl HostSide for RehearsalHost {
     }
 }
 
-/// Any other component: there, but not to be called from a rehearsal.
-struct Elsewhere;
+/// Any other component: there, but not to be called from a rehearsal. Each attempt is counted.
+struct Elsewhere(&'static AtomicU64);
+
+impl Elsewhere {
+    fn refuse(&self) -> Status {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Status::REHEARSAL
+    }
+}
 
 impl BoundSide for Elsewhere {
     fn lacking(&self, _: &Activity, _: &str, _: &[ValueRef<'_>], _: &mut ValueOut) -> Status {
-        Status::REHEARSAL
+        self.refuse()
     }
 
     fn invoke(&self, _: &Activity, _: &str, _: &[ValueRef<'_>], _: &mut ValueOut) -> Status {
-        Status::REHEARSAL
+        self.refuse()
     }
 
     fn failed(&self, _: &Activity, _: Status) {}

@@ -2,6 +2,7 @@
 
 use crate::reading::{Malformed, Parts, list, map};
 use s_sdk::Value;
+use std::fmt;
 
 /// What a rehearsal is given.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +51,16 @@ pub enum Expected {
     Answer(Value),
     /// This error of the method's own.
     Error(Value),
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Expected::Any => f.write_str("any answer"),
+            Expected::Answer(value) => value.fmt(f),
+            Expected::Error(value) => write!(f, "the error {value}"),
+        }
+    }
 }
 
 /// Rows of a resident table.

@@ -30,12 +30,21 @@ fn told(hook: &str, body: &str) -> String {
     rehearse(&[(hook, body)]).expect_err(body).to_string()
 }
 
+fn warns(report: &Report, of: &str) -> bool {
+    report.warnings.iter().any(|warning| warning.contains(of))
+}
+
+/// Nothing is wrong but for what the kernel of this machine lacks.
+fn is_clean(warnings: &[String]) -> bool {
+    warnings.iter().all(|warning| warning.starts_with("Landlock is "))
+}
+
 #[test]
 fn a_clean_module_passes() {
     let report = rehearse(&[]).unwrap();
     assert_eq!(report.description.name, "in-c");
     assert!(
-        report.warnings.is_empty() && report.would_pin.is_none() && report.tally.is_clean(),
+        is_clean(&report.warnings) && report.would_pin.is_none() && report.tally.is_clean(),
         "{report:?}"
     );
     let steps: Vec<_> = report.steps.iter().map(|(step, _)| *step).collect();
@@ -174,7 +183,7 @@ fn files_cannot_be_opened_while_loading_either() {
     let body =
         "if (open(\"/etc/hostname\", 0) >= 0 || open(\"/proc/self/environ\", 0) >= 0) abort()";
     match rehearse(&[("GLOBALS", "int open(const char *, int, ...);"), ("AT_LOAD", body)]) {
-        Ok(report) => assert!(report.warnings.is_empty(), "{report:?}"),
+        Ok(report) => assert!(!warns(&report, "could read files"), "{report:?}"),
         // Without Landlock the files are open to a static constructor, and the host is told so.
         Err(error) => assert_eq!(error.to_string(), "crashed with SIGABRT in step load"),
     }
@@ -301,7 +310,7 @@ fn state_goes_in_and_comes_back() {
     let forgets = seal(&[GLOBALS, IMPORT, ("AT_EXPORT", "say(out, \"other\")"), flags]);
     let report = rehearsal().rehearse(&forgets, &request(3)).unwrap();
     assert!(!report.mapping.unwrap().back_is_same);
-    assert!(report.warnings[0].contains("does not come back as it was"), "{:?}", report.warnings);
+    assert!(warns(&report, "does not come back as it was"), "{:?}", report.warnings);
 
     let one_way =
         seal(&[GLOBALS, IMPORT, ("AT_EXPORT", "return say(why, \"no way back\")"), flags]);
@@ -309,7 +318,7 @@ fn state_goes_in_and_comes_back() {
     assert_eq!(error.to_string(), "refused in step export: no way back");
 
     let report = rehearsal().rehearse(&seal(&[]), &request(3)).unwrap();
-    assert!(report.warnings[0].contains("would be forgotten"));
+    assert!(warns(&report, "would be forgotten"), "{:?}", report.warnings);
 }
 
 #[test]

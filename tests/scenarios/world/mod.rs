@@ -171,7 +171,7 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// How many swaps the long scenarios make: all of them where time is not short.
+/// How many swaps the long scenarios make: all of them where time is not short (`cargo xtask test --full`).
 pub fn many(short: u32) -> u32 {
     let full = std::env::var_os("S_TESTS_FULL").is_some_and(|value| value == "1")
         || !cfg!(debug_assertions);

@@ -32,6 +32,7 @@ use workspace::Workspace;
 Start here:
   cargo xtask test --quick     while editing: format, lints, tests, the tree's own form
   cargo xtask test             before sending a change: all of that, loom and the simulation
+  cargo xtask test --full      the same with 10,000 swaps in each long scenario
   cargo xtask ci               what the continuous integration runs
   cargo xtask sim --seed 41    repeats a simulation that failed with seed 41
 
@@ -54,10 +55,16 @@ enum Command {
     /// of the proxy, the simulation for a bounded number of seeds, the tree's own form.
     Test {
         /// Leave out the loom models and the simulation, the two slow steps.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "full")]
         quick: bool,
+        /// Make all 10,000 swaps of every long scenario, instead of some hundreds.
+        ///
+        /// Sets S_TESTS_FULL=1 for the tests; built in release they make them all anyway.
+        #[arg(long)]
+        full: bool,
     },
-    /// Run what the continuous integration runs: `test`, then documentation, dependencies, fuzzing.
+    /// Run what the continuous integration runs: `test`, 10,000 swaps under callers, documentation,
+    /// dependencies, fuzzing.
     ///
     /// Every fuzz target is built and runs from a fixed seed for its own number of runs, so that the
     /// same tree gives the same result.
@@ -131,6 +138,8 @@ struct BenchOptions {
 const FIRST_SEED: u64 = 1;
 /// Seeds that `test` runs: a bounded time on two cores; a longer hunt is `sim --rounds`.
 const TEST_ROUNDS: u32 = 200;
+/// What has the long scenarios make all of their swaps.
+const ALL_SWAPS: (&str, &str) = ("S_TESTS_FULL", "1");
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -145,9 +154,14 @@ fn main() -> ExitCode {
 
 fn run(command: &Command, workspace: &Workspace) -> Result<(), Failure> {
     match command {
-        Command::Test { quick } => {
+        Command::Test { quick, full } => {
             debian::ensure(Door::Test)?;
-            Plan::new(test_steps(workspace, *quick)).run()
+            let extent = match (quick, full) {
+                (true, _) => Extent::Quick,
+                (false, false) => Extent::Usual,
+                (false, true) => Extent::Full,
+            };
+            Plan::new(test_steps(workspace, extent)).run()
         }
         Command::Ci { fuzz_seconds } => {
             // Asked for both at once, so that a missing package shows before the long part.
@@ -201,7 +215,18 @@ fn run(command: &Command, workspace: &Workspace) -> Result<(), Failure> {
     }
 }
 
-fn test_steps(workspace: &Workspace, quick: bool) -> Vec<Step> {
+/// How much `test` runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Without the two slow steps.
+    Quick,
+    /// Every step, with long scenarios cut short.
+    Usual,
+    /// Every step and every swap.
+    Full,
+}
+
+fn test_steps(workspace: &Workspace, extent: Extent) -> Vec<Step> {
     let mut steps = vec![
         workspace.cargo("format").args(["fmt", "--all", "--check"]),
         workspace.cargo("lints").args([
@@ -212,9 +237,12 @@ fn test_steps(workspace: &Workspace, quick: bool) -> Vec<Step> {
             "-D",
             "warnings",
         ]),
-        tests(workspace),
+        match extent {
+            Extent::Full => tests(workspace).env(ALL_SWAPS.0, ALL_SWAPS.1),
+            Extent::Quick | Extent::Usual => tests(workspace),
+        },
     ];
-    if !quick {
+    if extent != Extent::Quick {
         steps.push(loom(workspace));
         steps.push(simulation(workspace, FIRST_SEED, TEST_ROUNDS));
     }
@@ -223,7 +251,8 @@ fn test_steps(workspace: &Workspace, quick: bool) -> Vec<Step> {
 }
 
 fn ci_steps(workspace: &Workspace, fuzz_seconds: u32) -> Result<Vec<Step>, Failure> {
-    let mut steps = test_steps(workspace, false);
+    let mut steps = test_steps(workspace, Extent::Usual);
+    steps.push(ten_thousand_swaps(workspace));
     steps.push(workspace.cargo("documentation").env("RUSTDOCFLAGS", "-D warnings").args([
         "doc",
         "--workspace",
@@ -237,6 +266,20 @@ fn ci_steps(workspace: &Workspace, fuzz_seconds: u32) -> Result<Vec<Step>, Failu
 /// All tests and doc tests of the workspace.
 fn tests(workspace: &Workspace) -> Step {
     workspace.cargo("tests").args(["test", "--workspace"])
+}
+
+/// The long scenarios of one module with state and of one without, at their full length: guarantees 1 and 2 in
+/// the number that is promised. Everything is built by then.
+fn ten_thousand_swaps(workspace: &Workspace) -> Step {
+    workspace.cargo("10,000 swaps").env(ALL_SWAPS.0, ALL_SWAPS.1).args([
+        "test",
+        "-p",
+        "s-tests",
+        "--test",
+        "swaps",
+        "--",
+        "many_swaps_of_a_module",
+    ])
 }
 
 /// The interleavings of gate and activities. `--cfg loom` replaces the atomics of every crate, so
@@ -343,11 +386,26 @@ mod tests {
     #[test]
     fn quick_leaves_out_only_the_two_slow_steps() {
         let workspace = Workspace::find().expect("tests run inside the workspace");
-        let names = |quick| -> Vec<String> {
-            test_steps(&workspace, quick).iter().map(|step| step.name.clone()).collect()
+        let names = |extent| -> Vec<String> {
+            test_steps(&workspace, extent).iter().map(|step| step.name.clone()).collect()
         };
-        let mut full = names(false);
-        full.retain(|name| name != "loom" && name != "simulation");
-        assert_eq!(full, names(true));
+        let mut usual = names(Extent::Usual);
+        assert_eq!(usual, names(Extent::Full));
+        usual.retain(|name| name != "loom" && name != "simulation");
+        assert_eq!(usual, names(Extent::Quick));
+    }
+
+    #[test]
+    fn full_and_the_continuous_integration_ask_for_all_swaps() {
+        let workspace = Workspace::find().expect("tests run inside the workspace");
+        let asking = |steps: Vec<Step>| {
+            let lines = steps.iter().map(Step::command_line);
+            lines.filter(|line| line.starts_with("S_TESTS_FULL=1 ")).collect::<Vec<_>>()
+        };
+        assert!(asking(test_steps(&workspace, Extent::Usual)).is_empty());
+        let full = asking(test_steps(&workspace, Extent::Full));
+        assert!(full.len() == 1 && full[0].ends_with("test --workspace"), "{full:?}");
+        let ci = asking(ci_steps(&workspace, 1).expect("the fuzz targets can be listed"));
+        assert!(ci.len() == 1 && ci[0].ends_with("many_swaps_of_a_module"), "{ci:?}");
     }
 }

@@ -117,7 +117,7 @@ impl Step {
     }
 
     /// The command as a person would type it at the root of the repository.
-    fn command_line(&self) -> String {
+    pub(crate) fn command_line(&self) -> String {
         match (&self.again, &self.work) {
             (Some(again), _) => again.clone(),
             (None, Work::Check(_)) => self.name.clone(),
