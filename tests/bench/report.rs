@@ -31,6 +31,13 @@ fn at(figures: &mut [f64], part: f64) -> f64 {
 pub(crate) struct Spread(Vec<f64>);
 
 impl Spread {
+    /// Room for so many figures that has been written to: adding them takes no more memory.
+    pub(crate) fn with_room(figures: usize) -> Self {
+        let mut room = vec![f64::NAN; figures];
+        room.clear();
+        Spread(room)
+    }
+
     pub(crate) fn add(&mut self, figure: f64) {
         self.0.push(figure);
     }

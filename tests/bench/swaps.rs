@@ -30,6 +30,16 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// The total of that name in the result.
+    pub(crate) fn of(&mut self, name: &str) -> Option<&mut u64> {
+        match name {
+            "lost_calls" => Some(&mut self.lost),
+            "mixed_calls" => Some(&mut self.mixed),
+            "calls_answered" => Some(&mut self.answered),
+            _ => None,
+        }
+    }
+
     fn add(&mut self, seen: Seen, counted: u64) {
         self.lost += seen.failed + seen.answered.abs_diff(counted);
         self.mixed += seen.mixed;
@@ -257,7 +267,8 @@ pub(crate) fn endurance(
     // Hosts measured before this one serve as long as the process lives.
     let others = mapped_modules()?;
     let mut host = one(maker, parent, versions, false)?;
-    let (mut blackout, mut swap_ms) = (Spread::default(), Spread::default());
+    // What is measured is the host: the figures have their memory before.
+    let (mut blackout, mut swap_ms) = (Spread::with_room(swaps), Spread::with_room(swaps));
     let (mut before, mut after) = (0, 0);
     under_callers(&mut host, ledger, |host| {
         // History, allocator and journal reach their sizes first.
@@ -265,7 +276,7 @@ pub(crate) fn endurance(
             host.swap()?;
             progress.every(swap, "settling: swap");
         }
-        before = resident_kib()?;
+        before = settled_kib(host)?;
         for swap in 0..swaps {
             let began = Instant::now();
             let outcome = host.swap()?;
@@ -273,7 +284,7 @@ pub(crate) fn endurance(
             blackout.add(outcome.blackout.unwrap_or_default().as_secs_f64() * 1e6);
             progress.every(swap, &format!("of {swaps} under callers: swap"));
         }
-        after = resident_kib()?;
+        after = settled_kib(host)?;
         Ok(())
     })?;
     // Callers are gone, so the last predecessor is unloaded by now or never.
@@ -287,6 +298,19 @@ pub(crate) fn endurance(
         blackout,
         swap_ms,
     })
+}
+
+/// Memory in use between swaps: the median after each of a few dozen, because callers may still
+/// hold a predecessor mapped at any one instant.
+fn settled_kib(host: &mut Host) -> Result<i64, Error> {
+    const SAMPLES: usize = 65;
+    let mut samples = Vec::with_capacity(SAMPLES);
+    for _ in 0..SAMPLES {
+        host.swap()?;
+        samples.push(resident_kib()?);
+    }
+    samples.sort_unstable();
+    Ok(samples[SAMPLES / 2])
 }
 
 /// Memory in use, as exact as the kernel tells.

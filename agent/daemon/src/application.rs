@@ -228,7 +228,7 @@ impl Application {
     /// Records that what was started carries the agent.
     pub(crate) fn is_healthy(&self) {
         if let Err(error) = self.manager.healthy() {
-            let why = crate::log::chain(&error);
+            let why = s_control::chain(&error);
             let what = format!("that this start went well cannot be recorded: {why}");
             (self.log)(Level::Warning, "sagentd", "", &what);
         }

@@ -265,20 +265,6 @@ fn now() -> String {
     format!("{}.{:03}", now.as_secs(), now.subsec_millis())
 }
 
-/// What went wrong, and what that came from where it does not say so itself.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let told = cause.to_string();
-        if !text.contains(&told) {
-            text = format!("{text}: {told}");
-        }
-        next = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -82,7 +82,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where nobody hears it, the status says it.
-            let _ = writeln!(std::io::stderr(), "sagentd: {}", log::chain(&*error));
+            let _ = writeln!(std::io::stderr(), "sagentd: {}", s_control::chain(&*error));
             ExitCode::FAILURE
         }
     }

@@ -168,6 +168,8 @@ impl Watch {
         let (work, stuck, post) =
             (Arc::clone(&place.work), Arc::clone(&self.stuck), Arc::clone(post));
         self.threads.start(place.name.clone(), move || {
+            // Managers wait for its answers, while a swap has modules verified, rehearsed and loaded.
+            s_loader::turns::be_short();
             let _ = told.recv();
             work(&post);
             if post.is_replaced() {
@@ -177,6 +179,7 @@ impl Watch {
     }
 
     fn look_after(&self) {
+        s_loader::turns::be_short();
         let _ = self.looking.set(current());
         let (mut calls, mut gates) = (Watcher::default(), Watcher::default());
         let mut next = Instant::now() + QUIET;

@@ -9,6 +9,7 @@ mod events;
 
 pub use events::{Event, Events};
 
+use crate::limits::PUSH_OCTETS;
 use connection::Target;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -137,7 +138,22 @@ impl Client {
         order: Option<&Json>,
         packages: &[(String, Vec<u8>)],
     ) -> Result<Json, ClientError> {
-        self.ask(Method::POST, path, Some(multipart(order, packages)))
+        let (kind, body) = multipart(order, packages);
+        // Told here: who sends more than the service takes finds the connection broken.
+        if body.len() > PUSH_OCTETS {
+            let octets = body.len();
+            let message = format!(
+                "a push takes {PUSH_OCTETS} octets, and this one has {octets}: push fewer packages at a time, or smaller ones"
+            );
+            let body = serde_json::json!({ "error": "too-large", "message": message });
+            return Err(ClientError::Refused {
+                status: 413,
+                word: "too-large".into(),
+                message,
+                body,
+            });
+        }
+        self.ask(Method::POST, path, Some((kind, body)))
     }
 
     /// Events of a tag (`swap.*`; all without one) from now on; with `since`, first those after that number.

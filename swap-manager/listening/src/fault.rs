@@ -17,7 +17,7 @@ use std::time::Duration;
 pub(crate) struct Fault {
     status: StatusCode,
     word: &'static str,
-    message: String,
+    pub(crate) message: String,
     more: Map<String, Json>,
     retry_after: Option<Duration>,
 }

@@ -23,6 +23,7 @@ use axum::middleware::{Next, from_fn, map_response};
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Json as AsJson, Router};
+use s_sdk::Level;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -90,8 +91,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new();
     for Route { method, path, any_of, answer } in all() {
         let what = Arc::new(format!("{method} {path}"));
+        let shared = Arc::clone(&shared);
         let check = from_fn(move |by: By, request: Request, next: Next| {
             let allowed = check(&what, any_of, &by.0, &request);
+            if let Err(fault) = &allowed {
+                shared.log(Level::Warning, &fault.message);
+            }
             async move {
                 match allowed {
                     Ok(()) => {

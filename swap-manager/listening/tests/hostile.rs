@@ -113,6 +113,11 @@ fn heads_and_bodies_have_their_limits() {
         refusal(world.client().post_packages("/v1/plans", None, &many)),
         is(413, "too-large")
     );
+    // One that the service would cut off is not begun, and told with what there is to do.
+    let heavy = [("heavy".to_owned(), vec![0; 64 << 20])];
+    let refused = world.client().post_packages("/v1/swaps", None, &heavy).unwrap_err();
+    assert!(refused.to_string().contains("push fewer packages at a time"), "{refused}");
+    assert_eq!(refusal(Err(refused)), is(413, "too-large"));
     let order = json!({ "remove": [ "x".repeat(70 << 10) ] });
     let large = world.client().post_packages("/v1/plans", Some(&order), &[]);
     assert_eq!(refusal(large), is(400, "bad-request"));

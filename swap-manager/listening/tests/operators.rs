@@ -50,6 +50,7 @@ fn a_user_without_a_role_is_told_which_one_is_missing() {
         }
         other => panic!("{other:?}"),
     }
+    assert!(world.logged("Warning reader lacks the role `push`"));
     let (status, push) = as_user(65_502);
     assert_eq!(refusal(status), is(403, "not-allowed"));
     assert_eq!(refusal(push), is(403, "not-allowed"));

@@ -3,7 +3,8 @@
 //! In the order things happen: [`sealed`] puts the bytes where nobody can change them and hashes what it
 //! then holds; [`elf`] reads them without running them; `library` maps them and makes sure that what is
 //! mapped is what was sealed; [`descriptor`] checks what the module says of itself; [`ledger`] notes what
-//! the module leaves behind in threads; [`unload`] takes it out of memory once that is nothing.
+//! the module leaves behind in threads; [`unload`] takes it out of memory once that is nothing. [`membarrier`] and
+//! [`turns`] are two bare system calls that have their room here.
 //!
 //! What this crate never does: call into a module beyond its descriptor and its static constructors,
 //! decide whether bytes are trusted, unload on hope.
@@ -18,6 +19,7 @@ mod library;
 mod maps;
 pub mod membarrier;
 pub mod sealed;
+pub mod turns;
 pub mod unload;
 
 pub use descriptor::{DescriptorError, InstanceGuard, LoadedModule, Origin};

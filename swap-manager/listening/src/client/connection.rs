@@ -97,13 +97,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// The error with its causes: hyper's own words say little.
 pub(super) fn broken(error: &hyper::Error) -> ClientError {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    ClientError::Broken(text)
+    ClientError::Broken(s_control::chain(error))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> {
