@@ -15,9 +15,6 @@ use std::path::Path;
 /// Numbers above all that the child uses, so that putting one in place never overwrites another.
 const ABOVE: c_int = 10;
 
-/// A rehearsal has time; what the host serves has not.
-const NICE: i32 = 10;
-
 fn ok(answer: c_int) -> io::Result<()> {
     if answer == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(answer)) }
 }
@@ -107,8 +104,5 @@ pub(crate) fn spawn(
             pointers(&mark).as_ptr(),
         )
     })?;
-    let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("a process without a number"))?;
-    // One that has ended already, or that is nicer, needs nothing.
-    let _ = rustix::process::setpriority_process(Some(pid), NICE);
-    Ok(pid)
+    Pid::from_raw(pid).ok_or_else(|| io::Error::other("a process without a number"))
 }
