@@ -1,6 +1,6 @@
 //! The skeleton of the active fixtures: a taker that keeps books of what comes out of its mailbox.
 //!
-//! [`taker!`](crate::taker) writes a version of it. Invariants: each sender numbers its messages from 0, so
+//! [`taker!`](crate::taker!) writes a version of it. Invariants: each sender numbers its messages from 0, so
 //! that one lost, doubled or out of order is seen by the next; the books are carried, so that this holds over
 //! all versions together.
 
