@@ -10,8 +10,8 @@
 //! 3. What has come out differently takes the place of the recorded set.
 //!
 //! What this never does: fill a component that an operator has vacated, unless nothing can be started otherwise; or
-//! bind a part of a set. Invariant: what is
-//! fitted depends on the record and the program alone, so a start that dies on the way is followed by the same one.
+//! bind a part of a set. Invariant: what is fitted depends on the record and the program alone, so a start that dies
+//! on the way is followed by the same one.
 
 use crate::chain;
 use crate::manager::{StartError, Started, SwapManager, lock};
